@@ -1,0 +1,21 @@
+/* weft.h - everything: tasks, streams, sockets, TLS, files, HTTP client and server, retry, limits. */
+#ifndef WEFT_H
+#define WEFT_H
+
+#include <weft/base.h>
+#include <weft/error.h>
+#include <weft/run.h>
+#include <weft/sync.h>
+#include <weft/thread.h>
+#include <weft/stream.h>
+#include <weft/net.h>
+#include <weft/tls.h>
+#include <weft/file.h>
+#include <weft/retry.h>
+#include <weft/limit.h>
+#include <weft/http.h>
+#include <weft/client.h>
+#include <weft/server.h>
+#include <weft/json.h>
+
+#endif

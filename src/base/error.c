@@ -1,0 +1,197 @@
+/* error.c - codes, names, texts, and the message of the last failure. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <weft/error.h>
+
+#include "base/alloc.h"
+#include "base/error_int.h"
+
+static _Thread_local struct weft__context thread_context;
+_Thread_local struct weft__context *weft__context;
+
+struct weft__context *weft__context_get(void)
+{
+    if (weft__context == NULL)
+        weft__context = &thread_context;
+    return weft__context;
+}
+
+struct entry {
+    int code;
+    weft_error_family family;
+    bool retryable;
+    const char *name;
+    const char *text;
+};
+
+static const struct entry entries[] = {
+#define ENTRY(name, number, family, retryable, text)                                               \
+    {-(number), WEFT_FAMILY_##family, retryable, "WEFT_" #name, text},
+    WEFT_ERRORS(ENTRY)
+#undef ENTRY
+};
+
+static const struct entry *find(int code)
+{
+    if (code > 0)
+        code = -code;
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        if (entries[i].code == code)
+            return &entries[i];
+    }
+    return NULL;
+}
+
+const char *weft_error_name(int code)
+{
+    const struct entry *entry = find(code);
+    if (entry != NULL)
+        return entry->name;
+    const char *name = strerrorname_np(code < 0 ? -code : code);
+    return name != NULL ? name : "unknown";
+}
+
+const char *weft_error_text(int code)
+{
+    const struct entry *entry = find(code);
+    if (entry != NULL)
+        return entry->text;
+    if (code == 0)
+        return "success";
+    if (code == -ECANCELED || code == ECANCELED)
+        return "cancelled";
+    const char *text = strerrordesc_np(code < 0 ? -code : code);
+    return text != NULL ? text : "unknown error";
+}
+
+weft_error_family weft_error_get_family(int code)
+{
+    if (code >= 0)
+        return WEFT_FAMILY_NONE;
+    const struct entry *entry = find(code);
+    return entry != NULL ? entry->family : WEFT_FAMILY_SYSTEM;
+}
+
+bool weft_error_is_retryable(int code)
+{
+    if (code >= 0)
+        return false;
+    const struct entry *entry = find(code);
+    if (entry != NULL)
+        return entry->retryable;
+    switch (-code) {
+    case EAGAIN:
+    case EINTR:
+    case EBUSY:
+    case ETIMEDOUT:
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case ECONNABORTED:
+    case EPIPE:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENETRESET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+const char *weft_error_message(void)
+{
+    const struct weft__context *context = weft__context_get();
+    if (context->error_text != NULL && context->error_text[0] != '\0')
+        return context->error_text;
+    return context->error_code != 0 ? weft_error_text(context->error_code) : "no error";
+}
+
+/* NULL when there is no memory: the code's text then serves as the message. */
+static char *text_of(struct weft__context *context, int code)
+{
+    context->error_code = code;
+    if (context->error_text == NULL)
+        context->error_text = weft__alloc(WEFT__ERROR_TEXT_MAX);
+    if (context->error_text != NULL)
+        context->error_text[0] = '\0';
+    return context->error_text;
+}
+
+int weft__fail(int code, const char *format, ...)
+{
+    char text[WEFT__ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    char *to = text_of(weft__context_get(), code);
+    if (to != NULL)
+        memcpy(to, text, strlen(text) + 1);
+    return code;
+}
+
+int weft__fail_with(int code, const char *format, ...)
+{
+    char text[WEFT__ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    char *to = text_of(weft__context_get(), code);
+    if (to != NULL)
+        snprintf(to, WEFT__ERROR_TEXT_MAX, "%s: %s", text, weft_error_text(code));
+    return code;
+}
+
+int weft__fail_prefix(int code, const char *format, ...)
+{
+    char text[WEFT__ERROR_TEXT_MAX];
+    char old[WEFT__ERROR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    snprintf(old, sizeof old, "%s", weft_error_message());
+    char *to = text_of(weft__context_get(), code);
+    if (to == NULL)
+        return code;
+    int len = snprintf(to, WEFT__ERROR_TEXT_MAX, "%s: ", text);
+    if (len >= 0 && len < WEFT__ERROR_TEXT_MAX)
+        snprintf(to + len, (size_t)(WEFT__ERROR_TEXT_MAX - len), "%s", old);
+    return code;
+}
+
+int weft__fail_code(int code)
+{
+    text_of(weft__context_get(), code);
+    return code;
+}
+
+int weft__fail_nomem(void)
+{
+    struct weft__context *context = weft__context_get();
+    context->error_code = -ENOMEM;
+    if (context->error_text != NULL)
+        context->error_text[0] = '\0';
+    return -ENOMEM;
+}
+
+void weft__error_move(struct weft__context *to, struct weft__context *from)
+{
+    if (to == from)
+        return;
+    weft__free(to->error_text);
+    *to = *from;
+    from->error_text = NULL;
+    from->error_code = 0;
+}
+
+void weft__error_done(struct weft__context *context)
+{
+    weft__free(context->error_text);
+    context->error_text = NULL;
+    context->error_code = 0;
+}

@@ -1,0 +1,53 @@
+/*
+ * limits.h - the one table of everything that a peer, a file or a caller could make large.
+ *
+ * X(NAME, value, what it bounds).  WEFT__LIMIT_<NAME> is the constant.  Where an option
+ * overrides one, the option's documentation names the default again; docs/limits.md is
+ * made from this table.
+ */
+#ifndef WEFT_BASE_LIMITS_H
+#define WEFT_BASE_LIMITS_H
+
+#define WEFT__LIMITS(X)                                                                            \
+    X(STACK_DEFAULT, 256 * 1024, "bytes of a task's stack")                                        \
+    X(STACK_MIN, 16 * 1024, "smallest stack that can be asked for, bytes")                         \
+    X(STACK_MAX, 64 * 1024 * 1024, "largest stack that can be asked for, bytes")                   \
+    X(TASK_NAME, 31, "bytes of a task's name that are kept")                                       \
+    X(READY_BUDGET, 128, "ready tasks that run before I/O is polled")                              \
+    X(WORKERS_FILES, 16, "worker threads for file and offloaded work")                             \
+    X(WORKERS_DNS, 8, "worker threads for name resolution")                                        \
+    X(HOST_NAME, 253, "bytes of a host name")                                                      \
+    X(RESOLVED_ADDRESSES, 64, "addresses of one name that are used")                               \
+    X(URL, 65536, "bytes of a URL")                                                                \
+    X(STREAM_LINE, 65536, "bytes of a line or record read from a stream")                          \
+    X(STREAM_WRITE_HIGH, 65536, "bytes buffered for writing before a writer waits")                \
+    X(FILE_LINE, 1024 * 1024 * 16, "bytes of a line read from a file")                             \
+    X(H1_START_LINE, 8192, "bytes of a request or status line")                                    \
+    X(H1_RESPONSE_HEAD, 256 * 1024, "bytes of a response head")                                    \
+    X(H1_RESPONSE_FIELDS, 512, "fields of a response head")                                        \
+    X(H1_REQUEST_HEAD, 32 * 1024, "bytes of a request head, on the server")                        \
+    X(H1_REQUEST_FIELDS, 100, "fields of a request head, on the server")                           \
+    X(H1_FIELD, 65536, "bytes of one field line")                                                  \
+    X(H1_CHUNK_LINE, 1024, "bytes of a chunk-size line, extensions included")                      \
+    X(H1_CHUNK_OVERHEAD, 16384, "bytes of chunk framing beyond a tenth of the body")               \
+    X(H1_TRAILERS, 16384, "bytes of a trailer section")                                            \
+    X(H1_TRAILER_FIELDS, 64, "fields of a trailer section")                                        \
+    X(H1_INTERIM, 16, "1xx responses before the final one")                                        \
+    X(REDIRECTS, 20, "redirects followed")                                                         \
+    X(REDIRECT_DRAIN, 65536, "bytes of a redirect's body that are read to keep the connection")    \
+    X(JSON_DEPTH, 128, "levels of nesting in JSON from a peer")                                    \
+    X(BODY_MAX, 1024 * 1024 * 1024, "bytes of a response read into memory")                        \
+    X(POOL_CONNECTIONS, 100, "connections of a client on one loop")                                \
+    X(POOL_IDLE, 20, "idle connections that are kept")                                             \
+    X(SERVER_BODY, 1024 * 1024, "bytes of a request body, on the server")                          \
+    X(SERVER_CONNECTIONS, 1024, "connections of a server")                                         \
+    X(SERVER_PIPELINE, 32, "requests answered for one connection before others get a turn")        \
+    X(ERROR_TEXT, 512, "bytes of an error message")
+
+enum {
+#define WEFT__LIMIT_ENUM(name, value, what) WEFT__LIMIT_##name = (value),
+    WEFT__LIMITS(WEFT__LIMIT_ENUM)
+#undef WEFT__LIMIT_ENUM
+};
+
+#endif
