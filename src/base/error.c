@@ -1,4 +1,5 @@
 /* error.c - codes, names, texts, and the message of the last failure. */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,10 +34,17 @@ static const struct entry entries[] = {
 #undef ENTRY
 };
 
+/* The code without its sign; INT_MIN has no counterpart and names nothing either way. */
+static int number_of(int code)
+{
+    if (code == INT_MIN)
+        return INT_MAX;
+    return code < 0 ? -code : code;
+}
+
 static const struct entry *find(int code)
 {
-    if (code > 0)
-        code = -code;
+    code = -number_of(code);
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
         if (entries[i].code == code)
             return &entries[i];
@@ -49,7 +57,7 @@ const char *weft_error_name(int code)
     const struct entry *entry = find(code);
     if (entry != NULL)
         return entry->name;
-    const char *name = strerrorname_np(code < 0 ? -code : code);
+    const char *name = strerrorname_np(number_of(code));
     return name != NULL ? name : "unknown";
 }
 
@@ -62,7 +70,7 @@ const char *weft_error_text(int code)
         return "success";
     if (code == -ECANCELED || code == ECANCELED)
         return "cancelled";
-    const char *text = strerrordesc_np(code < 0 ? -code : code);
+    const char *text = strerrordesc_np(number_of(code));
     return text != NULL ? text : "unknown error";
 }
 
@@ -81,7 +89,7 @@ bool weft_error_is_retryable(int code)
     const struct entry *entry = find(code);
     if (entry != NULL)
         return entry->retryable;
-    switch (-code) {
+    switch (number_of(code)) {
     case EAGAIN:
     case EINTR:
     case EBUSY:

@@ -5,7 +5,7 @@
  *     test_x NAME...      these, unforked and without a time limit, for a debugger
  *
  * The runner itself starts no thread and keeps its hands off the library, so that a fork is a
- * fresh start.  What a test printed is shown only if it failed.
+ * fresh start.  What a test printed is shown, on stderr, only if it failed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -162,7 +162,7 @@ static void show_output(int output)
     size_t room = 0;
     while (getline(&line, &room, stream) > 0) {
         line[strcspn(line, "\n")] = '\0';
-        printf("# %s\n", line);
+        fprintf(stderr, "    %s\n", line);
     }
     free(line);
     fclose(stream);
@@ -197,13 +197,15 @@ static bool run_forked(const struct test_case *test, int number)
         return true;
     }
     printf("not ok %d %s\n", number, test->name);
+    fprintf(stderr, "%s failed:\n", test->name);
     show_output(output);
     if (!in_time)
-        printf("# killed after its time limit of %d s\n", limit_s);
+        fprintf(stderr, "    killed after its time limit of %d s\n", limit_s);
     else if (WIFSIGNALED(status))
-        printf("# died of signal %d, %s\n", WTERMSIG(status), sigdescr_np(WTERMSIG(status)));
+        fprintf(stderr, "    died of signal %d, %s\n", WTERMSIG(status),
+                sigdescr_np(WTERMSIG(status)));
     else if (WEXITSTATUS(status) != TEST_EXIT_FAILED)
-        printf("# exit status %d\n", WEXITSTATUS(status));
+        fprintf(stderr, "    exit status %d\n", WEXITSTATUS(status));
     return false;
 }
 
