@@ -32,6 +32,7 @@
     X(H1_CHUNK_OVERHEAD, 16384, "bytes of chunk framing beyond a tenth of the body")               \
     X(H1_TRAILERS, 16384, "bytes of a trailer section")                                            \
     X(H1_TRAILER_FIELDS, 64, "fields of a trailer section")                                        \
+    X(HEADERS, 16 * 1024 * 1024, "bytes of one set of header fields")                              \
     X(H1_INTERIM, 16, "1xx responses before the final one")                                        \
     X(REDIRECTS, 20, "redirects followed")                                                         \
     X(REDIRECT_DRAIN, 65536, "bytes of a redirect's body that are read to keep the connection")    \
