@@ -1,0 +1,296 @@
+/*
+ * group.c - groups own tasks: spawn, join, fail fast.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "run/run_int.h"
+
+static_assert(sizeof(struct weft__group) <= sizeof(weft_group), "weft_group is too small");
+
+struct weft__group *weft__group_of(weft_group *group)
+{
+    return (struct weft__group *)(void *)group;
+}
+
+int weft_group_init(weft_group *public_group, const weft_group_options *options)
+{
+    struct weft_task *self = weft__self();
+    struct weft__group *group = weft__group_of(public_group);
+    if (self == NULL) {
+        memset(public_group, 0, sizeof *public_group);
+        return weft__context_get()->error_code;
+    }
+    int64_t timeout = options != NULL && options->timeout > 0 ? options->timeout : WEFT_FOREVER;
+    memset(group, 0, sizeof *group);
+    weft__scope_init(&group->scope, self, timeout);
+    group->scope.group = group;
+    weft__list_init(&group->children);
+    group->name = options != NULL && options->name != NULL ? options->name : "group";
+    group->collect = options != NULL && options->collect;
+    return 0;
+}
+
+/* ---- a task's life ---- */
+
+static void run_task(void *arg)
+{
+    struct weft_task *task = arg;
+    weft__task_ended(task, task->fn(task->arg));
+    weft__task_exit(task);
+}
+
+static void set_name(struct weft_task *task, const char *name)
+{
+    size_t len = strlen(name);
+    if (len > WEFT__LIMIT_TASK_NAME)
+        len = WEFT__LIMIT_TASK_NAME;
+    memcpy(task->name, name, len);
+    task->name[len] = '\0';
+}
+
+/*
+ * The task's struct takes the top of its own stack, so that a parked task touches one page.
+ * Stacks begin at the same offset of a page, and equal offsets compete for the same cache
+ * lines: the top moves by a few lines from one stack to the next.
+ */
+static struct weft_task *task_new(struct weft__loop *loop, size_t stack_size)
+{
+    struct weft__stack stack;
+    int err = weft__stack_take(&loop->stacks, stack_size, &stack);
+    if (err < 0) {
+        weft__fail_with(err, "a stack of %zu bytes for a task", stack_size);
+        return NULL;
+    }
+    size_t colour = (loop->stacks.colour++ & 15) * 64;
+    size_t top = (stack.size - 64 - colour - sizeof(struct weft_task)) & ~(size_t)63;
+    struct weft_task *task = (struct weft_task *)(void *)(stack.base + top);
+    memset(task, 0, sizeof *task);
+    task->loop = loop;
+    task->stack = stack;
+    weft__ctx_init(&task->ctx, stack.base + WEFT__STACK_GUARD, top - WEFT__STACK_GUARD, run_task,
+                   task);
+    return task;
+}
+
+int weft_group_spawn_with(weft_group *public_group, weft_fn fn, void *arg,
+                          const weft_spawn_options *options)
+{
+    struct weft__group *group = weft__group_of(public_group);
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return -ENOMEM;
+    if (fn == NULL || group->scope.task == NULL || group->ended)
+        return weft__fail(-EINVAL, "spawn into a group that has ended");
+    if (group->scope.task->loop != self->loop)
+        return weft__fail(-EINVAL, "spawn into a group of another thread");
+    struct weft__loop *loop = self->loop;
+    size_t stack_size =
+        options != NULL && options->stack_size != 0 ? options->stack_size : loop->default_stack;
+    struct weft_task *task = task_new(loop, stack_size);
+    if (task == NULL)
+        return weft__context->error_code;
+    task->fn = fn;
+    task->arg = arg;
+    task->group = group;
+    task->scope = &group->scope;
+    task->id = ++loop->next_id;
+    task->cancelled = weft__scope_is_effective(loop, &group->scope);
+    if (options != NULL) {
+        task->result = options->result;
+        if (options->name != NULL)
+            set_name(task, options->name);
+    }
+    weft__list_push_back(&group->children, &task->sibling);
+    group->n_children++;
+    loop->n_tasks++;
+    weft__start_child(self, task);
+    return 0;
+}
+
+int weft_group_spawn(weft_group *group, weft_fn fn, void *arg)
+{
+    return weft_group_spawn_with(group, fn, arg, NULL);
+}
+
+static void keep_error(struct weft__group *group, struct weft_task *task, int result)
+{
+    group->n_errors++;
+    if (group->first_error != 0 || group->ignore_errors)
+        return;
+    group->first_error = result;
+    if (task->context.error_code == 0)
+        task->context.error_code = result;
+    weft__error_move(&group->error, &task->context);
+    if (!group->collect)
+        weft__scope_cancel_code(&group->scope, 0, "a task of the group failed");
+}
+
+/* On the task's own stack, just before it ends for good. */
+void weft__task_ended(struct weft_task *task, int result)
+{
+    struct weft__group *group = task->group;
+    if (task->scope != &group->scope) {
+        while (task->scope != &group->scope)
+            weft__scope_leave(task->scope, 0);
+        result = weft__fail(WEFT_EMISNESTED, "task '%s' ended inside a scope that it had entered",
+                            task->name);
+    }
+    if (task->result != NULL)
+        *task->result = result;
+    weft__list_remove(&task->sibling);
+    group->n_children--;
+    task->loop->n_tasks--;
+    /* A child that was told to stop and did has not failed. */
+    if (result < 0 && !(result == -ECANCELED && task->cancelled))
+        keep_error(group, task, result);
+    weft__error_done(&task->context);
+    if (group->n_children == 0 && group->joining)
+        weft__wake(group->wait.task, 0);
+}
+
+/* Joins all children; the scope is still entered. The first error, or 0. */
+int weft__group_join(struct weft__group *group)
+{
+    struct weft_task *self = weft__self();
+    while (group->n_children > 0) {
+        group->joining = true;
+        group->wait.what = "children";
+        group->wait.cancel = NULL;
+        weft__park(self, &group->wait);
+        group->joining = false;
+    }
+    group->ended = true;
+    return group->first_error;
+}
+
+int weft_group_wait(weft_group *public_group)
+{
+    struct weft__group *group = weft__group_of(public_group);
+    struct weft_task *self = weft__self();
+    if (self == NULL || group->scope.task == NULL)
+        return weft__fail_code(-EINVAL);
+    if (group->ended)
+        return weft__fail(-EINVAL, "the group was waited for already");
+    if (group->scope.task != self)
+        return weft__fail(WEFT_EMISNESTED, "a group is waited for by the task that made it");
+    int err = weft__group_join(group);
+    /* An error of a child wins over a cancellation from outside. */
+    int left = weft__scope_leave(&group->scope, self->cancelled ? -ECANCELED : 0);
+    if (err == 0 || left == WEFT_EMISNESTED) {
+        weft__error_done(&group->error);
+        return left == -ECANCELED ? weft__cancel_error(self) : left;
+    }
+    weft__error_move(&self->context, &group->error);
+    return err;
+}
+
+void weft_group_cancel(weft_group *public_group, const char *reason)
+{
+    struct weft__group *group = weft__group_of(public_group);
+    if (group->scope.task != NULL && !group->ended)
+        weft__scope_cancel_code(&group->scope, 0, reason);
+}
+
+size_t weft_group_error_count(const weft_group *group)
+{
+    return ((const struct weft__group *)(const void *)group)->n_errors;
+}
+
+/* ---- gather and map ---- */
+
+int weft_gather(weft_call *calls, size_t n, const weft_gather_options *options)
+{
+    weft_group group;
+    bool collect = options != NULL && options->collect;
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return -ENOMEM;
+    int err = weft__checkpoint(self);
+    for (size_t i = 0; i < n; i++)
+        calls[i].result = -ECANCELED;
+    if (err < 0)
+        return err;
+    err = weft_group_init(&group, WEFT_GROUP(.name = "gather", .collect = collect,
+                                             .timeout = options != NULL ? options->timeout : 0));
+    if (err < 0)
+        return err;
+    weft__group_of(&group)->ignore_errors = collect;
+    for (size_t i = 0; i < n && !weft__group_of(&group)->scope.cancelled; i++) {
+        err = weft_group_spawn_with(&group, calls[i].fn, calls[i].arg,
+                                    WEFT_SPAWN(.result = &calls[i].result));
+        if (err < 0)
+            break;
+    }
+    if (err < 0)
+        weft_group_cancel(&group, "a task of gather could not be started");
+    int joined = weft_group_wait(&group);
+    return err < 0 ? weft__fail_code(err) : joined;
+}
+
+struct map_state {
+    weft_fn fn;
+    char *items;
+    size_t n;
+    size_t item_size;
+    size_t next;
+    int *results;
+    bool collect;
+};
+
+/* One of limit workers: takes the next item until there is none. */
+static int map_worker(void *arg)
+{
+    struct map_state *state = arg;
+    struct weft_task *self = weft__self();
+    while (state->next < state->n && !self->cancelled) {
+        size_t i = state->next++;
+        int result = state->fn(state->items + i * state->item_size);
+        if (state->results != NULL)
+            state->results[i] = result;
+        if (result < 0 && !state->collect)
+            return result;
+    }
+    return self->cancelled ? -ECANCELED : 0;
+}
+
+int weft_map(weft_fn fn, void *items, size_t n, size_t item_size, const weft_map_options *options)
+{
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return -ENOMEM;
+    struct map_state state = {
+        .fn = fn,
+        .items = items,
+        .n = n,
+        .item_size = item_size,
+        .results = options != NULL ? options->results : NULL,
+        .collect = options != NULL && options->collect,
+    };
+    size_t limit = options != NULL && options->limit > 0 && options->limit < n ? options->limit : n;
+    for (size_t i = 0; state.results != NULL && i < n; i++)
+        state.results[i] = -ECANCELED;
+    int err = weft__checkpoint(self);
+    if (err < 0)
+        return err;
+    weft_group group;
+    err = weft_group_init(
+        &group, WEFT_GROUP(.name = "map", .timeout = options != NULL ? options->timeout : 0));
+    if (err < 0)
+        return err;
+    for (size_t i = 0; i < limit && !weft__group_of(&group)->scope.cancelled; i++) {
+        err = weft_group_spawn(&group, map_worker, &state);
+        if (err < 0)
+            break;
+    }
+    /* Fewer workers than asked for still do the work; none at all cannot. */
+    if (err < 0 && weft__group_of(&group)->n_children == 0 && state.next < n) {
+        weft_group_cancel(&group, "no task of map could be started");
+        weft_group_wait(&group);
+        return weft__fail_code(err);
+    }
+    return weft_group_wait(&group);
+}

@@ -1,0 +1,137 @@
+/*
+ * op.c - operations: what is common to all back ends.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "run/run_int.h"
+
+int weft__fd_init(struct weft__fd *fd, int descriptor)
+{
+    struct weft__loop *loop = weft__loop_get();
+    if (loop == NULL)
+        return weft__context_get()->error_code;
+    *fd = (struct weft__fd){
+        .loop = loop,
+        .fd = descriptor,
+        .maybe_readable = true,
+        .maybe_writable = true,
+    };
+    return 0;
+}
+
+void weft__fd_close(struct weft__fd *fd)
+{
+    if (fd->fd < 0)
+        return;
+    assert(fd->reader == NULL && fd->writer == NULL);
+    if (fd->loop->backend->forget != NULL)
+        fd->loop->backend->forget(fd->loop, fd);
+    close(fd->fd);
+    fd->fd = -1;
+}
+
+bool weft__loop_has_opcode(const struct weft__loop *loop, uint8_t opcode)
+{
+    return loop->backend->has_opcode != NULL && loop->backend->has_opcode(loop, opcode);
+}
+
+void weft__op_cancel(struct weft__op *op)
+{
+    if (!op->in_flight || op->cancelling)
+        return;
+    op->cancelling = true;
+    op->loop->backend->cancel(op->loop, op);
+}
+
+static void op_wait_cancelled(struct weft__wait *wait, int code)
+{
+    (void)code;
+    weft__op_cancel(WEFT__CONTAINER(wait, struct weft__op, wait));
+}
+
+static void op_timed_out(struct weft__timer *timer)
+{
+    struct weft__op *op = WEFT__CONTAINER(timer, struct weft__op, timer);
+    op->timed_out = true;
+    weft__op_cancel(op);
+}
+
+void weft__op_finish(struct weft__op *op, int64_t result)
+{
+    assert(op->in_flight);
+    op->in_flight = false;
+    op->loop->n_pending--;
+    op->result = result;
+    if (op->done != NULL)
+        op->done(op);
+    else
+        weft__wake(op->wait.task, 0);
+}
+
+static const char *what_of(const struct weft__op *op)
+{
+    static const char *const names[] = {
+        [WEFT__OP_RECV] = "read",       [WEFT__OP_SEND] = "write", [WEFT__OP_ACCEPT] = "accept",
+        [WEFT__OP_CONNECT] = "connect", [WEFT__OP_POLL] = "poll",  [WEFT__OP_RING] = "file",
+    };
+    return names[op->kind];
+}
+
+static void begin(struct weft__op *op, struct weft__loop *loop)
+{
+    op->loop = loop;
+    op->cancelling = false;
+    op->timed_out = false;
+    op->progress = 0;
+    op->in_flight = true;
+    loop->n_pending++;
+}
+
+int64_t weft__op_run(struct weft__op *op, int64_t timeout)
+{
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return -ENOMEM;
+    int err = weft__checkpoint(self);
+    if (err < 0)
+        return err;
+    struct weft__loop *loop = self->loop;
+    op->done = NULL;
+    op->wait.cancel = op_wait_cancelled;
+    op->wait.what = what_of(op);
+    begin(op, loop);
+    if (loop->backend->start(loop, op)) {
+        op->in_flight = false;
+        loop->n_pending--;
+        return op->result;
+    }
+    op->timer.fire = op_timed_out;
+    op->timer.index = 0;
+    if (timeout != WEFT_FOREVER) {
+        int64_t when = weft__clock_add(weft__loop_now(loop), timeout);
+        if (weft__timer_start(&loop->timers, &op->timer, when) < 0) {
+            weft__op_cancel(op);
+            if (op->in_flight)
+                weft__park(self, &op->wait);
+            return -ENOMEM;
+        }
+    }
+    weft__park(self, &op->wait);
+    weft__timer_stop(&loop->timers, &op->timer);
+    if (op->result == -ECANCELED && op->timed_out && !self->cancelled)
+        return -ETIMEDOUT;
+    return op->result;
+}
+
+void weft__op_start(struct weft__op *op)
+{
+    struct weft__loop *loop = op->fd != NULL ? op->fd->loop : weft__loop_current;
+    assert(op->done != NULL);
+    begin(op, loop);
+    if (loop->backend->start(loop, op))
+        weft__op_finish(op, op->result);
+}

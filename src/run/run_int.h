@@ -1,0 +1,326 @@
+/*
+ * run_int.h - the runtime from inside: what sync, stream, net, file and thread build on.
+ *
+ * A loop belongs to a thread and is made at the first need.  Its tasks switch directly to one
+ * another; when none is ready, control goes to the thread's own stack, where the scheduler
+ * waits for I/O and timers.  Code outside any task is the loop's native task: it has no stack
+ * of the runtime, but it waits, is cancelled and owns groups like any other, which is why
+ * every blocking call works outside weft_run.
+ *
+ * Everything that waits does so in three steps: weft__checkpoint, arrange for a wake-up,
+ * weft__park.  A cancelled wait is undone by the cancel function of its struct weft__wait.
+ */
+#ifndef WEFT_RUN_RUN_INT_H
+#define WEFT_RUN_RUN_INT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/run.h>
+
+#include "base/error_int.h"
+#include "base/list.h"
+#include "base/rand.h"
+#include "run/ctx.h"
+#include "run/stack.h"
+#include "run/timer.h"
+
+struct weft__loop;
+struct weft__wait;
+struct weft__op;
+
+/* ---- waiting ---- */
+
+/*
+ * Why a task is parked.  cancel is called when the task's effective scope is cancelled: it
+ * must undo the wait and see to it that the task is woken, now or later, with code (or with a
+ * success that came first).  NULL: this wait cannot be cancelled (joining children).
+ */
+struct weft__wait {
+    void (*cancel)(struct weft__wait *wait, int code);
+    struct weft_task *task;
+    const char *what; /* "sleep", "semaphore": for dumps */
+};
+
+/* The running task; outside tasks the native one. NULL with a message if no loop can be made. */
+struct weft_task *weft__self(void);
+/* 0, or the error that a blocking call of a cancelled task returns. */
+int weft__checkpoint(struct weft_task *self);
+/* Sets the message of a cancellation, with its reason; returns what a cancelled call returns. */
+int weft__cancel_error(struct weft_task *self);
+/* Waits until weft__wake; returns the value given there. wait->cancel, what: set by the caller. */
+int64_t weft__park(struct weft_task *self, struct weft__wait *wait);
+/* The task becomes ready. It must be parked, and is woken once. */
+void weft__wake(struct weft_task *task, int64_t value);
+/* Lets other ready tasks run; does not look at cancellation. */
+void weft__yield(struct weft_task *self);
+
+/* Tasks that wait for the same thing, first come, first served. */
+struct weft__waiter {
+    struct weft__wait wait;
+    struct weft__list node;
+    uint64_t amount; /* for the primitive's own use */
+};
+
+/* Checkpoint, then parks at the end of the queue; the value of the waker, or the cancel code. */
+int64_t weft__waitq_wait(struct weft__list *queue, struct weft__waiter *waiter, const char *what);
+/* Parks without a checkpoint before it. */
+int64_t weft__waitq_park(struct weft_task *self, struct weft__list *queue,
+                         struct weft__waiter *waiter, const char *what);
+/* Wakes the first waiter, if any, with a value. */
+bool weft__waitq_wake_one(struct weft__list *queue, int64_t value);
+size_t weft__waitq_wake_all(struct weft__list *queue, int64_t value);
+
+/* ---- tasks, scopes, groups ---- */
+
+struct weft__scope {
+    struct weft__scope *parent; /* enclosing; a task's outermost one has its group's */
+    struct weft__scope *inner;  /* entered after this one by the same task */
+    struct weft_task *task;     /* that entered it */
+    struct weft__group *group;  /* whose scope this is, or NULL */
+    const char *reason;         /* borrowed from the canceller */
+    int64_t timeout;            /* as given, for the message */
+    struct weft__timer timer;
+    int code; /* what leaving it makes of a cancellation: -ETIMEDOUT, 0, -EDEADLK, -ENOMEM */
+    bool cancelled;
+    bool shield;
+};
+
+struct weft__group {
+    struct weft__scope scope;
+    struct weft__list children;
+    size_t n_children;
+    size_t n_errors;
+    struct weft__wait wait;     /* of the task that joins */
+    struct weft__context error; /* the first error and its message */
+    const char *name;
+    int first_error;
+    bool collect;
+    bool ignore_errors; /* counted, not returned: each has its result slot */
+    bool joining;
+    bool ended;
+};
+
+enum weft__task_state { TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_DONE };
+
+struct weft_task {
+    struct weft__context context; /* first: weft__context points here while the task runs */
+    struct weft__ctx ctx;
+    struct weft__loop *loop;
+    struct weft_task *next_ready;
+    struct weft__wait *wait;
+    int64_t wake_value;
+    struct weft__scope *scope;     /* innermost */
+    struct weft__scope *outermost; /* of its own; NULL if it entered none */
+    struct weft__group *group;     /* its owner; NULL for the native task */
+    struct weft__list sibling;     /* in group->children */
+    weft_fn fn;
+    void *arg;
+    int *result;
+    struct weft__stack stack;
+    uint64_t id;
+    bool cancelled; /* a scope around it is, and nothing shields it */
+    bool in_cancel; /* in the work list of a cancellation */
+    uint8_t state;
+    char name[32];
+    struct weft_task *next_cancel;
+};
+
+/* Is a scope, or one around it up to the first shield, cancelled? */
+bool weft__scope_is_effective(const struct weft__loop *loop, const struct weft__scope *scope);
+void weft__scope_init(struct weft__scope *scope, struct weft_task *task, int64_t timeout);
+void weft__scope_cancel_code(struct weft__scope *scope, int code, const char *reason);
+int weft__scope_leave(struct weft__scope *scope, int err);
+struct weft__group *weft__group_of(weft_group *group);
+int weft__group_join(struct weft__group *group);
+void weft__task_ended(struct weft_task *task, int result);
+/* The tree of tasks of a loop, with what each waits for, to a file descriptor. */
+void weft__dump(struct weft__loop *loop, int fd);
+
+/* ---- operations ---- */
+
+/* A descriptor that belongs to a loop; embedded in sockets, listeners, pipes. */
+struct weft__fd {
+    struct weft__loop *loop;
+    struct weft__op *reader; /* epoll: waiting for EPOLLIN */
+    struct weft__op *writer; /* epoll: waiting for EPOLLOUT */
+    int fd;
+    bool registered;     /* epoll: edge-triggered, once */
+    bool maybe_readable; /* epoll: no EAGAIN since the last event */
+    bool maybe_writable;
+};
+
+enum weft__op_kind {
+    WEFT__OP_RECV,    /* fd, data, len: bytes, 0 at the end */
+    WEFT__OP_SEND,    /* fd, data, len: all of len, or an error */
+    WEFT__OP_ACCEPT,  /* fd: the new descriptor, CLOEXEC and NONBLOCK */
+    WEFT__OP_CONNECT, /* fd, data: sockaddr, len: its length */
+    WEFT__OP_POLL,    /* fd, flags: POLLIN or POLLOUT; the events that came */
+    WEFT__OP_RING     /* sqe: only where weft__loop_has_opcode() says so */
+};
+
+/* A submission as the kernel takes it, without the parts that the loop fills. */
+struct weft__sqe {
+    uint8_t opcode;
+    uint8_t flags;
+    int fd;
+    uint64_t off; /* or addr2 */
+    uint64_t addr;
+    uint32_t len;
+    uint32_t op_flags;
+};
+
+struct weft__op {
+    struct weft__wait wait;
+    struct weft__timer timer;
+    struct weft__loop *loop;
+    void (*done)(struct weft__op *op); /* instead of waking wait.task */
+    int64_t result;
+    struct weft__fd *fd;
+    void *data;
+    size_t len;
+    size_t progress; /* epoll: sent so far */
+    struct weft__sqe sqe;
+    enum weft__op_kind kind;
+    uint32_t flags;
+    bool in_flight;
+    bool cancelling;
+    bool timed_out;
+};
+
+/* Binds a descriptor to the current loop. It must be non-blocking and close-on-exec. */
+int weft__fd_init(struct weft__fd *fd, int descriptor);
+/* No operation may be in flight. Closes the descriptor. */
+void weft__fd_close(struct weft__fd *fd);
+
+/*
+ * Runs an operation to its end: its result, -ECANCELED, or -ETIMEDOUT after timeout ns
+ * (WEFT_FOREVER: none).  An operation that succeeded although it was being cancelled returns
+ * its success.  Does not set the error message.
+ */
+int64_t weft__op_run(struct weft__op *op, int64_t timeout);
+/* Starts an operation whose done function is called when it ends, maybe before this returns. */
+void weft__op_start(struct weft__op *op);
+/* Asks an operation to end soon; its end is reported as always. */
+void weft__op_cancel(struct weft__op *op);
+/* For back ends: the operation has ended. */
+void weft__op_finish(struct weft__op *op, int64_t result);
+bool weft__loop_has_opcode(const struct weft__loop *loop, uint8_t opcode);
+
+/* ---- back ends ---- */
+
+struct weft__backend {
+    const char *name;
+    weft_backend kind;
+    int (*init)(struct weft__loop *loop);
+    void (*done)(struct weft__loop *loop);
+    /* Begins an operation. Returns true if it ended at once: then op->result is set. */
+    bool (*start)(struct weft__loop *loop, struct weft__op *op);
+    void (*cancel)(struct weft__loop *loop, struct weft__op *op);
+    /* Waits at most timeout ns for events (0: does not wait) and handles them. */
+    void (*poll)(struct weft__loop *loop, int64_t timeout);
+    void (*forget)(struct weft__loop *loop, struct weft__fd *fd);
+    bool (*has_opcode)(const struct weft__loop *loop, uint8_t opcode);
+};
+
+extern const struct weft__backend weft__backend_uring;
+extern const struct weft__backend weft__backend_epoll;
+extern const struct weft__backend weft__backend_virtual;
+
+/* ---- messages from other threads ---- */
+
+struct weft__post {
+    struct weft__post *next;
+    void (*fn)(struct weft__post *post); /* called on the loop's thread */
+};
+
+/* Outlives its loop while other threads hold it. */
+struct weft__inbox {
+    atomic_int refs;
+    _Atomic(struct weft__post *) head; /* newest first */
+    atomic_bool sleeping;              /* the loop waits in its back end: write to the eventfd */
+    int eventfd;
+};
+
+int weft__inbox_new(struct weft__inbox **ret);
+/* From any thread; -ECANCELED once the loop has ended: then post still belongs to the caller. */
+int weft__inbox_post(struct weft__inbox *inbox, struct weft__post *post);
+void weft__inbox_ref(struct weft__inbox *inbox);
+void weft__inbox_unref(struct weft__inbox *inbox);
+/* Runs what was posted; true if there was something. On the loop's thread. */
+bool weft__inbox_run(struct weft__inbox *inbox);
+/* Runs what is there; later posts fail. */
+void weft__inbox_close(struct weft__inbox *inbox);
+/* Before waiting: false if a message came meanwhile. After waiting: weft__inbox_woken. */
+bool weft__inbox_sleep(struct weft__inbox *inbox);
+void weft__inbox_woken(struct weft__inbox *inbox);
+/* Takes the eventfd's count. */
+void weft__inbox_drain(struct weft__inbox *inbox);
+
+/* ---- the loop ---- */
+
+/* A call made when the loop ends, for what modules keep per loop. */
+struct weft__at_exit {
+    struct weft__list node;
+    void (*fn)(struct weft__at_exit *hook);
+};
+
+/* Called before the loop waits for I/O: what was put off goes out now (buffered writes). */
+struct weft__flush {
+    struct weft__list node; /* in loop->flushes; initialise with weft__list_init */
+    void (*fn)(struct weft__flush *flush);
+};
+
+struct weft__loop {
+    struct weft_task *ready_first;
+    struct weft_task *ready_last;
+    struct weft_task *zombie; /* has ended; its stack is given back after the switch */
+    int budget;               /* tasks to run before I/O is polled */
+    uint32_t n_cancelled;     /* scopes that are cancelled and not left yet */
+    size_t n_ready;
+    size_t n_tasks;
+    size_t n_pending; /* operations in flight and offloaded jobs */
+    bool native_resumed;
+    bool in_run;
+    bool forked;
+    uint64_t next_id;
+    int64_t now; /* of the last poll */
+    struct weft__timers timers;
+    struct weft__stacks stacks;
+    struct weft__list at_exit;
+    struct weft__list flushes;
+    const struct weft__backend *backend;
+    void *backend_data;
+    struct weft__inbox *inbox;
+    size_t default_stack;
+    struct weft__rand rand;
+    uint64_t seed;
+    uint64_t n_checkpoints; /* for tests: see weft_testing_cancel_at */
+    uint64_t cancel_at;
+    struct weft__scope *cancel_at_scope;
+    struct weft_task native;
+};
+
+extern _Thread_local struct weft__loop *weft__loop_current;
+
+/* The loop of this thread, made if need be; NULL with a message. */
+struct weft__loop *weft__loop_get(void);
+int weft__loop_new(weft_backend backend, struct weft__loop **ret);
+void weft__loop_free(struct weft__loop *loop);
+/* Time for deadlines: read afresh. */
+int64_t weft__loop_now(struct weft__loop *loop);
+void weft__loop_flush(struct weft__loop *loop);
+
+/* Scheduler internals shared by its files. */
+void weft__ready_back(struct weft__loop *loop, struct weft_task *task);
+void weft__ready_front(struct weft__loop *loop, struct weft_task *task);
+void weft__switch_away(struct weft_task *self);
+void weft__start_child(struct weft_task *self, struct weft_task *child);
+_Noreturn void weft__task_exit(struct weft_task *task);
+void weft__deadlock(struct weft__loop *loop);
+void weft__overflow_install(void);
+void weft__fork_install(void);
+
+#endif

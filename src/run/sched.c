@@ -1,0 +1,321 @@
+/*
+ * sched.c - the scheduler: the ready queue, parking and waking, and the native task's wait.
+ *
+ * A task that parks switches straight to the next ready one.  When there is none, or when
+ * enough tasks have run for I/O to get its turn, control goes to the native stack, which polls
+ * the back end.  The native task itself sits in the ready queue like any other when it is
+ * woken; taking it from the queue means switching to the native stack with native_resumed set.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "run/run_int.h"
+
+void weft__ready_back(struct weft__loop *loop, struct weft_task *task)
+{
+    task->state = TASK_READY;
+    task->next_ready = NULL;
+    if (loop->ready_last != NULL)
+        loop->ready_last->next_ready = task;
+    else
+        loop->ready_first = task;
+    loop->ready_last = task;
+    loop->n_ready++;
+}
+
+void weft__ready_front(struct weft__loop *loop, struct weft_task *task)
+{
+    task->state = TASK_READY;
+    task->next_ready = loop->ready_first;
+    loop->ready_first = task;
+    if (loop->ready_last == NULL)
+        loop->ready_last = task;
+    loop->n_ready++;
+}
+
+/* With a seed, one of the first few is drawn, so that no order is relied upon. */
+static void shuffle_front(struct weft__loop *loop)
+{
+    size_t window = loop->n_ready < 16 ? loop->n_ready : 16;
+    if (window < 2)
+        return;
+    uint64_t pick = weft__rand_below(weft__rand_next(&loop->rand), window);
+    if (pick == 0)
+        return;
+    struct weft_task *before = loop->ready_first;
+    for (uint64_t i = 1; i < pick; i++)
+        before = before->next_ready;
+    struct weft_task *picked = before->next_ready;
+    before->next_ready = picked->next_ready;
+    if (loop->ready_last == picked)
+        loop->ready_last = before;
+    picked->next_ready = loop->ready_first;
+    loop->ready_first = picked;
+}
+
+/* The next task to run; NULL when none is ready or I/O is due. */
+static struct weft_task *pick(struct weft__loop *loop)
+{
+    if (loop->budget <= 0 || loop->ready_first == NULL)
+        return NULL;
+    loop->budget--;
+    if (__builtin_expect(loop->seed != 0, 0))
+        shuffle_front(loop);
+    struct weft_task *task = loop->ready_first;
+    loop->ready_first = task->next_ready;
+    if (loop->ready_first == NULL)
+        loop->ready_last = NULL;
+    loop->n_ready--;
+    return task;
+}
+
+static void reap(struct weft__loop *loop)
+{
+    struct weft_task *zombie = loop->zombie;
+    loop->zombie = NULL;
+#if WEFT__TSAN
+    __tsan_destroy_fiber(zombie->ctx.fiber.tsan);
+#endif
+    /* The task's own struct lies on the stack that is given back. */
+    struct weft__stack stack = zombie->stack;
+    weft__stack_give(&loop->stacks, &stack);
+}
+
+/* Continues in a task; returns when somebody switches back to from. */
+static void switch_to(struct weft_task *from, struct weft_task *to, int ending)
+{
+    struct weft__loop *loop = to->loop;
+    weft__context = &to->context;
+    weft__ctx_switch(&from->ctx, &to->ctx, ending);
+    if (__builtin_expect(loop->zombie != NULL, 0))
+        reap(loop);
+}
+
+static void leave(struct weft_task *self, int ending)
+{
+    struct weft__loop *loop = self->loop;
+    struct weft_task *next = pick(loop);
+    if (next == NULL) {
+        switch_to(self, &loop->native, ending);
+        return;
+    }
+    next->state = TASK_RUNNING;
+    if (next == self)
+        return;
+    if (next == &loop->native)
+        loop->native_resumed = true;
+    switch_to(self, next, ending);
+}
+
+static void poll_once(struct weft__loop *loop)
+{
+    weft__loop_flush(loop);
+    bool posted = weft__inbox_run(loop->inbox);
+    int64_t timeout = 0;
+    if (loop->ready_first == NULL && !posted) {
+        int64_t next = weft__timers_next(&loop->timers);
+        if (next == WEFT_FOREVER) {
+            if (loop->n_pending == 0 && atomic_load(&loop->inbox->refs) == 1) {
+                weft__deadlock(loop);
+                loop->budget = WEFT__LIMIT_READY_BUDGET;
+                return;
+            }
+            timeout = WEFT_FOREVER;
+        } else {
+            timeout = next - weft__loop_now(loop);
+            if (timeout < 0)
+                timeout = 0;
+        }
+    }
+    /* Nothing can have happened where nothing is under way. */
+    if (timeout != 0 || loop->n_pending > 0)
+        loop->backend->poll(loop, timeout);
+    weft__inbox_run(loop->inbox);
+    weft__timers_fire(&loop->timers, weft__loop_now(loop));
+    loop->budget = WEFT__LIMIT_READY_BUDGET;
+}
+
+/* The scheduler proper: runs others until the native task has been taken from the queue. */
+static void native_wait(struct weft__loop *loop)
+{
+    struct weft_task *native = &loop->native;
+    for (;;) {
+        if (loop->native_resumed)
+            break;
+        struct weft_task *next = pick(loop);
+        if (next == NULL) {
+            weft__context = &native->context;
+            poll_once(loop);
+        } else if (next == native) {
+            break;
+        } else {
+            next->state = TASK_RUNNING;
+            switch_to(native, next, 0);
+        }
+    }
+    loop->native_resumed = false;
+    native->state = TASK_RUNNING;
+    weft__context = &native->context;
+}
+
+/* Runs others until self, which is parked or in the ready queue, has its turn again. */
+void weft__switch_away(struct weft_task *self)
+{
+    int saved = errno;
+    struct weft__loop *loop = self->loop;
+    if (self == &loop->native)
+        native_wait(loop);
+    else
+        leave(self, 0);
+    errno = saved;
+}
+
+/* The child runs now; its parent is the first to continue. */
+void weft__start_child(struct weft_task *self, struct weft_task *child)
+{
+    struct weft__loop *loop = self->loop;
+    if (__builtin_expect(loop->seed != 0, 0)) {
+        weft__ready_back(loop, child);
+        return;
+    }
+    /* A parent that spawns without end must let others have their turn. */
+    if (loop->budget > 0) {
+        loop->budget--;
+        weft__ready_front(loop, self);
+    } else {
+        weft__ready_back(loop, self);
+    }
+    child->state = TASK_RUNNING;
+    switch_to(self, child, 0);
+    if (self == &loop->native)
+        native_wait(loop);
+}
+
+_Noreturn void weft__task_exit(struct weft_task *task)
+{
+    struct weft__loop *loop = task->loop;
+    task->state = TASK_DONE;
+    loop->zombie = task;
+    leave(task, 1);
+    __builtin_unreachable();
+}
+
+/* Cancellation for tests: at the nth checkpoint or wait, a scope is cancelled. */
+static void count_checkpoint(struct weft__loop *loop)
+{
+    loop->n_checkpoints++;
+    if (loop->cancel_at == 0 || loop->n_checkpoints != loop->cancel_at)
+        return;
+    struct weft__scope *scope = loop->cancel_at_scope;
+    loop->cancel_at_scope = NULL;
+    loop->cancel_at = 0;
+    if (scope != NULL)
+        weft__scope_cancel_code(scope, 0, "cancelled by the test");
+}
+
+int64_t weft__park(struct weft_task *self, struct weft__wait *wait)
+{
+    assert(self->state == TASK_RUNNING);
+    wait->task = self;
+    self->wait = wait;
+    self->state = TASK_PARKED;
+    if (__builtin_expect(self->loop->cancel_at != 0, 0))
+        count_checkpoint(self->loop);
+    weft__switch_away(self);
+    self->wait = NULL;
+    return self->wake_value;
+}
+
+void weft__wake(struct weft_task *task, int64_t value)
+{
+    assert(task->state == TASK_PARKED);
+    task->wake_value = value;
+    weft__ready_back(task->loop, task);
+}
+
+void weft__yield(struct weft_task *self)
+{
+    struct weft__loop *loop = self->loop;
+    weft__ready_back(loop, self);
+    weft__switch_away(self);
+}
+
+int weft__cancel_error(struct weft_task *self)
+{
+    if (self->loop->forked)
+        return weft__fail_code(WEFT_EFORKED);
+    for (const struct weft__scope *scope = self->scope; scope != NULL; scope = scope->parent) {
+        if (scope->cancelled && scope->code == -ENOMEM)
+            return weft__fail_nomem();
+        if (scope->cancelled && scope->reason != NULL)
+            return weft__fail(-ECANCELED, "cancelled: %s", scope->reason);
+        if (scope->cancelled)
+            break;
+    }
+    return weft__fail_code(-ECANCELED);
+}
+
+int weft__checkpoint(struct weft_task *self)
+{
+    struct weft__loop *loop = self->loop;
+    if (__builtin_expect(loop->cancel_at != 0, 0))
+        count_checkpoint(loop);
+    if (__builtin_expect(self->cancelled, 0))
+        return weft__cancel_error(self);
+    return 0;
+}
+
+/* ---- queues of waiting tasks ---- */
+
+static void waitq_cancel(struct weft__wait *wait, int code)
+{
+    struct weft__waiter *waiter = WEFT__CONTAINER(wait, struct weft__waiter, wait);
+    /* A waiter that was already woken keeps what it was woken with. */
+    if (weft__list_is_empty(&waiter->node))
+        return;
+    weft__list_remove(&waiter->node);
+    weft__wake(wait->task, code);
+}
+
+int64_t weft__waitq_park(struct weft_task *self, struct weft__list *queue,
+                         struct weft__waiter *waiter, const char *what)
+{
+    waiter->wait.cancel = waitq_cancel;
+    waiter->wait.what = what;
+    weft__list_push_back(queue, &waiter->node);
+    int64_t value = weft__park(self, &waiter->wait);
+    if (value == -ECANCELED)
+        return weft__cancel_error(self);
+    return value;
+}
+
+int64_t weft__waitq_wait(struct weft__list *queue, struct weft__waiter *waiter, const char *what)
+{
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return -ENOMEM;
+    int err = weft__checkpoint(self);
+    if (err < 0)
+        return err;
+    return weft__waitq_park(self, queue, waiter, what);
+}
+
+bool weft__waitq_wake_one(struct weft__list *queue, int64_t value)
+{
+    struct weft__list *node = weft__list_pop_front(queue);
+    if (node == NULL)
+        return false;
+    weft__wake(WEFT__CONTAINER(node, struct weft__waiter, node)->wait.task, value);
+    return true;
+}
+
+size_t weft__waitq_wake_all(struct weft__list *queue, int64_t value)
+{
+    size_t n = 0;
+    while (weft__waitq_wake_one(queue, value))
+        n++;
+    return n;
+}

@@ -1,0 +1,54 @@
+/* event.c - a flag that tasks wait for. */
+#include <weft/sync.h>
+
+#include "base/alloc.h"
+#include "run/run_int.h"
+
+struct weft_event {
+    bool set;
+    struct weft__list queue;
+};
+
+int weft_event_new(weft_event **ret)
+{
+    weft_event *event = weft__alloc(sizeof *event);
+    if (event == NULL)
+        return weft__fail_nomem();
+    event->set = false;
+    weft__list_init(&event->queue);
+    *ret = event;
+    return 0;
+}
+
+void weft_event_free(weft_event *event)
+{
+    weft__free(event);
+}
+
+int weft_event_wait(weft_event *event)
+{
+    struct weft_task *self = weft__self();
+    struct weft__waiter waiter;
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    int err = weft__checkpoint(self);
+    if (err < 0 || event->set)
+        return err;
+    return (int)weft__waitq_park(self, &event->queue, &waiter, "event");
+}
+
+void weft_event_set(weft_event *event)
+{
+    event->set = true;
+    weft__waitq_wake_all(&event->queue, 0);
+}
+
+void weft_event_clear(weft_event *event)
+{
+    event->set = false;
+}
+
+bool weft_event_is_set(const weft_event *event)
+{
+    return event->set;
+}

@@ -1,0 +1,74 @@
+/*
+ * semaphore.c - permits, first come, first served.
+ *
+ * A released permit goes straight to the first waiter: it is never free in between, so nobody
+ * can barge in, and a waiter that is cancelled after it was given one still returns with it.
+ */
+#include <weft/sync.h>
+
+#include "base/alloc.h"
+#include "run/run_int.h"
+
+struct weft_semaphore {
+    size_t permits;
+    size_t waiting;
+    struct weft__list queue;
+};
+
+int weft_semaphore_new(size_t permits, weft_semaphore **ret)
+{
+    weft_semaphore *semaphore = weft__alloc(sizeof *semaphore);
+    if (semaphore == NULL)
+        return weft__fail_nomem();
+    semaphore->permits = permits;
+    semaphore->waiting = 0;
+    weft__list_init(&semaphore->queue);
+    *ret = semaphore;
+    return 0;
+}
+
+void weft_semaphore_free(weft_semaphore *semaphore)
+{
+    weft__free(semaphore);
+}
+
+bool weft_semaphore_try_acquire(weft_semaphore *semaphore)
+{
+    if (semaphore->permits == 0)
+        return false;
+    semaphore->permits--;
+    return true;
+}
+
+int weft_semaphore_acquire(weft_semaphore *semaphore)
+{
+    struct weft_task *self = weft__self();
+    struct weft__waiter waiter;
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    int err = weft__checkpoint(self);
+    if (err < 0)
+        return err;
+    if (weft_semaphore_try_acquire(semaphore))
+        return 0;
+    semaphore->waiting++;
+    err = (int)weft__waitq_park(self, &semaphore->queue, &waiter, "semaphore");
+    semaphore->waiting--;
+    return err;
+}
+
+void weft_semaphore_release(weft_semaphore *semaphore)
+{
+    if (!weft__waitq_wake_one(&semaphore->queue, 0))
+        semaphore->permits++;
+}
+
+size_t weft_semaphore_available(const weft_semaphore *semaphore)
+{
+    return semaphore->permits;
+}
+
+size_t weft_semaphore_waiting(const weft_semaphore *semaphore)
+{
+    return semaphore->waiting;
+}
