@@ -27,9 +27,9 @@ extern "C" {
 
 /* Durations and points in time are int64_t nanoseconds of the monotonic clock. */
 #define WEFT_NS(n)   ((int64_t)(n))
-#define WEFT_US(n)   ((int64_t)(n) * 1000)
-#define WEFT_MS(n)   ((int64_t)(n) * 1000000)
-#define WEFT_SEC(n)  ((int64_t)(n) * 1000000000)
+#define WEFT_US(n)   (1000 * (int64_t)(n))
+#define WEFT_MS(n)   (1000000 * (int64_t)(n))
+#define WEFT_SEC(n)  (1000000000 * (int64_t)(n))
 #define WEFT_FOREVER INT64_MAX
 
 /*

@@ -17,19 +17,19 @@ extern "C" {
 #endif
 
 typedef enum weft_error_family {
-    WEFT_FAMILY_NONE = 0,  /* not an error code */
-    WEFT_FAMILY_SYSTEM,    /* -errno */
-    WEFT_FAMILY_RUNTIME,   /* tasks, scopes, streams */
-    WEFT_FAMILY_USAGE,     /* the caller's arguments: never worth a retry */
-    WEFT_FAMILY_DNS,       /* name resolution */
-    WEFT_FAMILY_CONNECT,   /* no connection */
-    WEFT_FAMILY_TLS,       /* handshake, verification */
-    WEFT_FAMILY_TIMEOUT,   /* httpx.TimeoutException */
-    WEFT_FAMILY_NETWORK,   /* httpx.NetworkError: a connection broke */
-    WEFT_FAMILY_PROTOCOL,  /* httpx.ProtocolError: somebody broke HTTP's rules */
-    WEFT_FAMILY_PROXY,     /* httpx.ProxyError */
-    WEFT_FAMILY_RESPONSE,  /* a whole response that is not what was asked for */
-    WEFT_FAMILY_LIMIT      /* a limit of the limits table was reached */
+    WEFT_FAMILY_NONE = 0, /* not an error code */
+    WEFT_FAMILY_SYSTEM,   /* -errno */
+    WEFT_FAMILY_RUNTIME,  /* tasks, scopes, streams */
+    WEFT_FAMILY_USAGE,    /* the caller's arguments: never worth a retry */
+    WEFT_FAMILY_DNS,      /* name resolution */
+    WEFT_FAMILY_CONNECT,  /* no connection */
+    WEFT_FAMILY_TLS,      /* handshake, verification */
+    WEFT_FAMILY_TIMEOUT,  /* httpx.TimeoutException */
+    WEFT_FAMILY_NETWORK,  /* httpx.NetworkError: a connection broke */
+    WEFT_FAMILY_PROTOCOL, /* httpx.ProtocolError: somebody broke HTTP's rules */
+    WEFT_FAMILY_PROXY,    /* httpx.ProxyError */
+    WEFT_FAMILY_RESPONSE, /* a whole response that is not what was asked for */
+    WEFT_FAMILY_LIMIT     /* a limit of the limits table was reached */
 } weft_error_family;
 
 /*
@@ -144,6 +144,7 @@ WEFT_API weft_error_family weft_error_get_family(int code);
  * Cancellation, missing memory and wrong arguments are never retryable.
  *
  * Suspends: never.
+ * Return:   false for 0 or more.
  * Since:    0.1
  */
 WEFT_API bool weft_error_is_retryable(int code);

@@ -42,7 +42,7 @@ static void run_posted(struct weft__post *post)
     fn(arg);
 }
 
-int weft_post(weft_loop *loop, void (*fn)(void *arg), void *arg)
+int weft_loop_post(weft_loop *loop, void (*fn)(void *arg), void *arg)
 {
     struct posted *posted = weft__alloc(sizeof *posted);
     if (posted == NULL)

@@ -22,11 +22,9 @@
 #include <weft/testing.h>
 
 #include "base/error_int.h"
+#include "run/run_int.h"
 #include "test.h"
 #include "test_int.h"
-
-/* A test that runs no tasks does not link the scheduler, and has none left over. */
-#pragma weak weft_task_count
 
 enum { LIMIT_S = 20, FD_MAX = 4096, SHOWN_MAX = 65536 };
 
@@ -88,6 +86,10 @@ static void run_and_check(const struct test_case *test)
     test->run();
     fflush(NULL);
     weft_testing_fail_alloc(0, false);
+    size_t n_tasks = weft_task_count();
+    /* A thread that blocks outside weft_run has a loop of its own until the thread ends. */
+    if (weft__loop_current != NULL && n_tasks == 0)
+        weft__loop_free(weft__loop_current);
     weft__error_done(weft__context_get());
     count_resources(&after);
     bool good = check_fds(&before, &after);
@@ -96,8 +98,8 @@ static void run_and_check(const struct test_case *test)
                 (long long)before.blocks, (long long)after.blocks);
         good = false;
     }
-    if (weft_task_count != NULL && weft_task_count() != 0) {
-        fprintf(stderr, "%zu tasks were left\n", weft_task_count());
+    if (n_tasks != 0) {
+        fprintf(stderr, "%zu tasks were left\n", n_tasks);
         good = false;
     }
     if (!good)
