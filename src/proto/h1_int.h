@@ -4,7 +4,7 @@
 
 #include "proto/h1.h"
 
-/* Sets the message with the line's number and head->status, and returns code. */
+/* Sets the message, with the line's number unless that is 0, and head->status; returns code. */
 int weft__h1_refuse(struct weft__h1_head *head, int status, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* The target has a form that its method may have, RFC 9112 3.2. */

@@ -142,6 +142,8 @@ int weft__h1_refuse(struct weft__h1_head *head, int status, int code, const char
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     head->status = status;
+    if (head->line_no == 0)
+        return weft__fail(code, "message head: %s", text);
     return weft__fail(code, "message head, line %u: %s", head->line_no, text);
 }
 
@@ -393,6 +395,7 @@ static int parse_field(struct parser *parser, struct weft__text line)
 
 static int finish(struct parser *parser)
 {
+    parser->head->line_no = 0; /* what is wrong now is wrong with the head as a whole */
     if (parser->kind == REQUEST)
         return weft__h1_frame_request(parser->head);
     if (parser->kind == RESPONSE)
