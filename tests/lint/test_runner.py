@@ -5,7 +5,7 @@ import re
 
 import tap
 
-BROKEN = os.path.join(tap.BUILD, "tests", "unit", "support", "broken_tests")
+BROKEN = os.path.join(tap.BUILD, "tests", "lint", "broken_tests")
 
 FAILURES = {
     "fails_an_assertion": r"shown\n.*broken\.c:\d+: 1 \+ 1: expected == 3, actual 2",
