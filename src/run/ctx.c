@@ -57,7 +57,9 @@ static void raw_switch(struct weft__ctx *from, struct weft__ctx *to)
 }
 #else
 void weft__ctx_start(void);
+#if WEFT__ASAN || WEFT__TSAN
 void weft__ctx_swap(void **from_sp, void *to_sp);
+#endif
 
 static void raw_init(struct weft__ctx *ctx, void *stack, size_t size, weft__ctx_entry entry,
                      void *arg)
@@ -87,10 +89,12 @@ static void raw_init(struct weft__ctx *ctx, void *stack, size_t size, weft__ctx_
     ctx->sp = sp;
 }
 
+#if WEFT__ASAN || WEFT__TSAN
 static void raw_switch(struct weft__ctx *from, struct weft__ctx *to)
 {
     weft__ctx_swap(&from->sp, to->sp);
 }
+#endif
 #endif
 
 void weft__ctx_init(struct weft__ctx *ctx, void *stack, size_t size, weft__ctx_entry entry,
@@ -108,6 +112,7 @@ void weft__ctx_init(struct weft__ctx *ctx, void *stack, size_t size, weft__ctx_e
 #endif
 }
 
+#if WEFT__ASAN || WEFT__TSAN || WEFT_USE_UCONTEXT
 void weft__ctx_switch(struct weft__ctx *from, struct weft__ctx *to, int ending)
 {
     (void)ending;
@@ -127,3 +132,4 @@ void weft__ctx_switch(struct weft__ctx *from, struct weft__ctx *to, int ending)
     __sanitizer_finish_switch_fiber(from->fiber.fake_stack, &old_bottom, &old_size);
 #endif
 }
+#endif

@@ -23,6 +23,16 @@ typedef void (*weft__ctx_entry)(void *arg);
 void weft__ctx_init(struct weft__ctx *ctx, void *stack, size_t size, weft__ctx_entry entry,
                     void *arg);
 /* Saves the running context in from and continues to. ending: from never runs again. */
+#if WEFT__ASAN || WEFT__TSAN || WEFT_USE_UCONTEXT
 void weft__ctx_switch(struct weft__ctx *from, struct weft__ctx *to, int ending);
+#else
+void weft__ctx_swap(void **from_sp, void *to_sp);
+
+static inline void weft__ctx_switch(struct weft__ctx *from, struct weft__ctx *to, int ending)
+{
+    (void)ending;
+    weft__ctx_swap(&from->sp, to->sp);
+}
+#endif
 
 #endif

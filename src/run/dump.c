@@ -72,7 +72,7 @@ void weft__deadlock(struct weft__loop *loop)
     weft__dump(loop, STDERR_FILENO);
     if (native->outermost != NULL && !native->outermost->cancelled) {
         weft__scope_cancel_code(native->outermost, -EDEADLK, "deadlock");
-        if (loop->n_ready > 0)
+        if (loop->ready_first != NULL)
             return;
     }
     if (native->state == TASK_PARKED && native->wait->cancel != NULL) {

@@ -44,10 +44,6 @@ struct weft__wait {
     const char *what; /* "sleep", "semaphore": for dumps */
 };
 
-/* The running task; outside tasks the native one. NULL with a message if no loop can be made. */
-struct weft_task *weft__self(void);
-/* 0, or the error that a blocking call of a cancelled task returns. */
-int weft__checkpoint(struct weft_task *self);
 /* Sets the message of a cancellation, with its reason; returns what a cancelled call returns. */
 int weft__cancel_error(struct weft_task *self);
 /* Waits until weft__wake; returns the value given there. wait->cancel, what: set by the caller. */
@@ -112,6 +108,9 @@ struct weft_task {
     struct weft_task *next_ready;
     struct weft__wait *wait;
     int64_t wake_value;
+    uint8_t state;
+    bool cancelled; /* a scope around it is, and nothing shields it */
+    bool in_cancel;
     struct weft__scope *scope;     /* innermost */
     struct weft__scope *outermost; /* of its own; NULL if it entered none */
     struct weft__group *group;     /* its owner; NULL for the native task */
@@ -121,11 +120,8 @@ struct weft_task {
     int *result;
     struct weft__stack stack;
     uint64_t id;
-    bool cancelled; /* a scope around it is, and nothing shields it */
-    bool in_cancel; /* in the work list of a cancellation */
-    uint8_t state;
+    struct weft_task *next_cancel; /* in the work list of a cancellation */
     char name[32];
-    struct weft_task *next_cancel;
 };
 
 /* Is a scope, or one around it up to the first shield, cancelled? */
@@ -277,16 +273,18 @@ struct weft__loop {
     struct weft_task *ready_first;
     struct weft_task *ready_last;
     struct weft_task *zombie; /* has ended; its stack is given back after the switch */
+    int *errno_at;            /* this thread's errno, saved for each task */
     int budget;               /* tasks to run before I/O is polled */
     uint32_t n_cancelled;     /* scopes that are cancelled and not left yet */
-    size_t n_ready;
     size_t n_tasks;
     size_t n_pending; /* operations in flight and offloaded jobs */
     bool native_resumed;
     bool in_run;
     bool forked;
     uint64_t next_id;
-    int64_t now; /* of the last poll */
+    uint64_t seed;
+    uint64_t cancel_at; /* for tests: see weft_testing_cancel_at */
+    int64_t now;        /* of the last poll */
     struct weft__timers timers;
     struct weft__stacks stacks;
     struct weft__list at_exit;
@@ -296,9 +294,7 @@ struct weft__loop {
     struct weft__inbox *inbox;
     size_t default_stack;
     struct weft__rand rand;
-    uint64_t seed;
-    uint64_t n_checkpoints; /* for tests: see weft_testing_cancel_at */
-    uint64_t cancel_at;
+    uint64_t n_checkpoints;
     struct weft__scope *cancel_at_scope;
     struct weft_task native;
 };
@@ -313,9 +309,28 @@ void weft__loop_free(struct weft__loop *loop);
 int64_t weft__loop_now(struct weft__loop *loop);
 void weft__loop_flush(struct weft__loop *loop);
 
+/* ---- the two steps that every call begins with ---- */
+
+__attribute__((noinline, cold)) struct weft_task *weft__self_slow(void);
+__attribute__((noinline, cold)) int weft__checkpoint_slow(struct weft_task *self);
+
+/* The running task; outside tasks the native one. NULL with a message if no loop can be made. */
+static inline struct weft_task *weft__self(void)
+{
+    if (__builtin_expect(weft__loop_current != NULL, 1))
+        return (struct weft_task *)weft__context;
+    return weft__self_slow();
+}
+
+/* 0, or the error that a blocking call of a cancelled task returns. */
+static inline int weft__checkpoint(struct weft_task *self)
+{
+    if (__builtin_expect(self->cancelled || self->loop->cancel_at != 0, 0))
+        return weft__checkpoint_slow(self);
+    return 0;
+}
+
 /* Scheduler internals shared by its files. */
-void weft__ready_back(struct weft__loop *loop, struct weft_task *task);
-void weft__ready_front(struct weft__loop *loop, struct weft_task *task);
 void weft__switch_away(struct weft_task *self);
 void weft__start_child(struct weft_task *self, struct weft_task *child);
 _Noreturn void weft__task_exit(struct weft_task *task);

@@ -110,6 +110,7 @@ int weft__loop_new(weft_backend kind, struct weft__loop **ret)
     weft__list_init(&loop->at_exit);
     weft__list_init(&loop->flushes);
     loop->budget = WEFT__LIMIT_READY_BUDGET;
+    loop->errno_at = &errno;
     loop->default_stack = WEFT__LIMIT_STACK_DEFAULT;
     if (WEFT__ASAN || WEFT__TSAN)
         loop->default_stack *= 4;
@@ -168,10 +169,8 @@ struct weft__loop *weft__loop_get(void)
     return loop;
 }
 
-struct weft_task *weft__self(void)
+struct weft_task *weft__self_slow(void)
 {
-    if (__builtin_expect(weft__loop_current != NULL, 1))
-        return (struct weft_task *)weft__context;
     struct weft__loop *loop = weft__loop_get();
     return loop != NULL ? &loop->native : NULL;
 }
@@ -325,7 +324,14 @@ int weft_sleep(int64_t duration)
 
 int weft_yield(void)
 {
-    return weft_sleep(0);
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    int err = weft__checkpoint(self);
+    if (err < 0)
+        return err;
+    weft__yield(self);
+    return weft__checkpoint(self);
 }
 
 int weft_checkpoint(void)

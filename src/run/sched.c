@@ -14,7 +14,7 @@
 #include "base/limits.h"
 #include "run/run_int.h"
 
-void weft__ready_back(struct weft__loop *loop, struct weft_task *task)
+static inline void ready_back(struct weft__loop *loop, struct weft_task *task)
 {
     task->state = TASK_READY;
     task->next_ready = NULL;
@@ -23,23 +23,24 @@ void weft__ready_back(struct weft__loop *loop, struct weft_task *task)
     else
         loop->ready_first = task;
     loop->ready_last = task;
-    loop->n_ready++;
 }
 
-void weft__ready_front(struct weft__loop *loop, struct weft_task *task)
+static inline void ready_front(struct weft__loop *loop, struct weft_task *task)
 {
     task->state = TASK_READY;
     task->next_ready = loop->ready_first;
     loop->ready_first = task;
     if (loop->ready_last == NULL)
         loop->ready_last = task;
-    loop->n_ready++;
 }
 
 /* With a seed, one of the first few is drawn, so that no order is relied upon. */
-static void shuffle_front(struct weft__loop *loop)
+static __attribute__((noinline)) void shuffle_front(struct weft__loop *loop)
 {
-    size_t window = loop->n_ready < 16 ? loop->n_ready : 16;
+    size_t window = 0;
+    for (const struct weft_task *task = loop->ready_first; task != NULL && window < 16;
+         task = task->next_ready)
+        window++;
     if (window < 2)
         return;
     uint64_t pick = weft__rand_below(weft__rand_next(&loop->rand), window);
@@ -57,7 +58,7 @@ static void shuffle_front(struct weft__loop *loop)
 }
 
 /* The next task to run; NULL when none is ready or I/O is due. */
-static struct weft_task *pick(struct weft__loop *loop)
+static inline struct weft_task *pick(struct weft__loop *loop)
 {
     if (loop->budget <= 0 || loop->ready_first == NULL)
         return NULL;
@@ -68,11 +69,10 @@ static struct weft_task *pick(struct weft__loop *loop)
     loop->ready_first = task->next_ready;
     if (loop->ready_first == NULL)
         loop->ready_last = NULL;
-    loop->n_ready--;
     return task;
 }
 
-static void reap(struct weft__loop *loop)
+static __attribute__((noinline)) void reap(struct weft__loop *loop)
 {
     struct weft_task *zombie = loop->zombie;
     loop->zombie = NULL;
@@ -85,7 +85,7 @@ static void reap(struct weft__loop *loop)
 }
 
 /* Continues in a task; returns when somebody switches back to from. */
-static void switch_to(struct weft_task *from, struct weft_task *to, int ending)
+static inline void switch_to(struct weft_task *from, struct weft_task *to, int ending)
 {
     struct weft__loop *loop = to->loop;
     weft__context = &to->context;
@@ -94,7 +94,7 @@ static void switch_to(struct weft_task *from, struct weft_task *to, int ending)
         reap(loop);
 }
 
-static void leave(struct weft_task *self, int ending)
+static inline void leave(struct weft_task *self, int ending)
 {
     struct weft__loop *loop = self->loop;
     struct weft_task *next = pick(loop);
@@ -139,7 +139,7 @@ static void poll_once(struct weft__loop *loop)
 }
 
 /* The scheduler proper: runs others until the native task has been taken from the queue. */
-static void native_wait(struct weft__loop *loop)
+static __attribute__((noinline)) void native_wait(struct weft__loop *loop)
 {
     struct weft_task *native = &loop->native;
     for (;;) {
@@ -164,13 +164,13 @@ static void native_wait(struct weft__loop *loop)
 /* Runs others until self, which is parked or in the ready queue, has its turn again. */
 void weft__switch_away(struct weft_task *self)
 {
-    int saved = errno;
     struct weft__loop *loop = self->loop;
-    if (self == &loop->native)
+    int saved = *loop->errno_at;
+    if (__builtin_expect(self == &loop->native, 0))
         native_wait(loop);
     else
         leave(self, 0);
-    errno = saved;
+    *loop->errno_at = saved;
 }
 
 /* The child runs now; its parent is the first to continue. */
@@ -178,15 +178,15 @@ void weft__start_child(struct weft_task *self, struct weft_task *child)
 {
     struct weft__loop *loop = self->loop;
     if (__builtin_expect(loop->seed != 0, 0)) {
-        weft__ready_back(loop, child);
+        ready_back(loop, child);
         return;
     }
     /* A parent that spawns without end must let others have their turn. */
     if (loop->budget > 0) {
         loop->budget--;
-        weft__ready_front(loop, self);
+        ready_front(loop, self);
     } else {
-        weft__ready_back(loop, self);
+        ready_back(loop, self);
     }
     child->state = TASK_RUNNING;
     switch_to(self, child, 0);
@@ -204,7 +204,7 @@ _Noreturn void weft__task_exit(struct weft_task *task)
 }
 
 /* Cancellation for tests: at the nth checkpoint or wait, a scope is cancelled. */
-static void count_checkpoint(struct weft__loop *loop)
+static __attribute__((noinline, cold)) void count_checkpoint(struct weft__loop *loop)
 {
     loop->n_checkpoints++;
     if (loop->cancel_at == 0 || loop->n_checkpoints != loop->cancel_at)
@@ -233,17 +233,17 @@ void weft__wake(struct weft_task *task, int64_t value)
 {
     assert(task->state == TASK_PARKED);
     task->wake_value = value;
-    weft__ready_back(task->loop, task);
+    ready_back(task->loop, task);
 }
 
 void weft__yield(struct weft_task *self)
 {
     struct weft__loop *loop = self->loop;
-    weft__ready_back(loop, self);
+    ready_back(loop, self);
     weft__switch_away(self);
 }
 
-int weft__cancel_error(struct weft_task *self)
+__attribute__((cold)) int weft__cancel_error(struct weft_task *self)
 {
     if (self->loop->forked)
         return weft__fail_code(WEFT_EFORKED);
@@ -258,12 +258,12 @@ int weft__cancel_error(struct weft_task *self)
     return weft__fail_code(-ECANCELED);
 }
 
-int weft__checkpoint(struct weft_task *self)
+int weft__checkpoint_slow(struct weft_task *self)
 {
     struct weft__loop *loop = self->loop;
-    if (__builtin_expect(loop->cancel_at != 0, 0))
+    if (loop->cancel_at != 0)
         count_checkpoint(loop);
-    if (__builtin_expect(self->cancelled, 0))
+    if (self->cancelled)
         return weft__cancel_error(self);
     return 0;
 }

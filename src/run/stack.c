@@ -88,16 +88,14 @@ static void guard_install(char *base)
 
 static int class_of(size_t size, unsigned *ret)
 {
-    size_t class_size = WEFT__LIMIT_STACK_MIN + WEFT__STACK_GUARD;
-    for (unsigned class = 0; class < WEFT__STACK_CLASSES; class ++) {
-        if (size <= class_size && class_size <= WEFT__LIMIT_STACK_MAX) {
-            *ret = class;
-            return 0;
-        }
-        class_size *= 2;
-    }
-    return -EINVAL;
+    const size_t least = WEFT__LIMIT_STACK_MIN + WEFT__STACK_GUARD;
+    if (size > WEFT__LIMIT_STACK_MAX)
+        return -EINVAL;
+    *ret = size <= least ? 0 : 64 - (unsigned)__builtin_clzl((size - 1) / least);
+    return 0;
 }
+
+static void give_to_slab(struct weft__stacks *stacks, const struct weft__stack *stack);
 
 void weft__stacks_init(struct weft__stacks *stacks)
 {
@@ -125,6 +123,8 @@ static void slab_unmap(struct weft__stacks *stacks, struct weft__slab *slab)
 
 void weft__stacks_done(struct weft__stacks *stacks)
 {
+    while (stacks->n_hot > 0)
+        give_to_slab(stacks, &stacks->hot[--stacks->n_hot]);
     for (unsigned class = 0; class < WEFT__STACK_CLASSES; class ++) {
         struct weft__list *head = &stacks->slabs[class];
         while (!weft__list_is_empty(head)) {
@@ -171,11 +171,8 @@ static struct free_stack *free_node(const struct weft__slab *slab, char *base)
     return (struct free_stack *)(base + slab->stack_size - sizeof(struct free_stack));
 }
 
-int weft__stack_take(struct weft__stacks *stacks, size_t size, struct weft__stack *ret)
+static int take_from_slab(struct weft__stacks *stacks, unsigned class, struct weft__stack *ret)
 {
-    unsigned class;
-    if (class_of(size, &class) < 0)
-        return -EINVAL;
     struct weft__list *head = &stacks->slabs[class];
     struct weft__slab *slab;
     if (weft__list_is_empty(head)) {
@@ -186,6 +183,7 @@ int weft__stack_take(struct weft__stacks *stacks, size_t size, struct weft__stac
         slab = WEFT__CONTAINER(head->next, struct weft__slab, node);
     }
     ret->slab = slab;
+    ret->class = class;
     ret->size = slab->stack_size;
     if (slab->free != NULL) {
         struct free_stack *free = slab->free;
@@ -205,7 +203,19 @@ int weft__stack_take(struct weft__stacks *stacks, size_t size, struct weft__stac
     return 0;
 }
 
-void weft__stack_give(struct weft__stacks *stacks, const struct weft__stack *stack)
+int weft__stack_take(struct weft__stacks *stacks, size_t size, struct weft__stack *ret)
+{
+    unsigned class;
+    if (class_of(size, &class) < 0)
+        return -EINVAL;
+    if (__builtin_expect(stacks->n_hot > 0 && stacks->hot_class == class, 1)) {
+        *ret = stacks->hot[--stacks->n_hot];
+        return 0;
+    }
+    return take_from_slab(stacks, class, ret);
+}
+
+static void give_to_slab(struct weft__stacks *stacks, const struct weft__stack *stack)
 {
     struct weft__slab *slab = stack->slab;
     struct weft__list *head = &stacks->slabs[slab->class];
@@ -226,6 +236,16 @@ void weft__stack_give(struct weft__stacks *stacks, const struct weft__stack *sta
     struct weft__slab *last = WEFT__CONTAINER(head->prev, struct weft__slab, node);
     if (last != slab && last->n_live == 0 && last->n_fresh == 0)
         slab_unmap(stacks, last);
+}
+
+void weft__stack_give(struct weft__stacks *stacks, const struct weft__stack *stack)
+{
+    if (stacks->n_hot == 0)
+        stacks->hot_class = stack->class;
+    if (__builtin_expect(stacks->n_hot < WEFT__STACKS_HOT && stacks->hot_class == stack->class, 1))
+        stacks->hot[stacks->n_hot++] = *stack;
+    else
+        give_to_slab(stacks, stack);
 }
 
 bool weft__stack_is_guard(const struct weft__stack *stack, const void *address)

@@ -23,11 +23,17 @@ struct weft__stack {
     char *base;  /* lowest address, guard included */
     size_t size; /* guard included */
     unsigned valgrind_id;
+    unsigned class;
 };
 
 enum { WEFT__STACK_CLASSES = 16, WEFT__STACK_GUARD = 16 * 1024 };
 
+enum { WEFT__STACKS_HOT = 8 };
+
 struct weft__stacks {
+    struct weft__stack hot[WEFT__STACKS_HOT]; /* the last ones given back, of one class */
+    int n_hot;
+    unsigned hot_class;
     struct weft__list slabs[WEFT__STACK_CLASSES]; /* those with a free stack; most recent first */
     size_t n_slabs[WEFT__STACK_CLASSES];
     size_t n_free; /* stacks that were used before and wait for reuse */
