@@ -1,0 +1,65 @@
+/*
+ * bench.h - timing loops: the best of several rounds, one line each.
+ *
+ *     name                          12.3 ns
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { BENCH_ROUNDS = 5 };
+
+static inline double bench_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* One line of /proc/self/status, in KiB; -1 if there is none. */
+static inline long bench_status_kib(const char *key)
+{
+    char line[256];
+    long kib = -1;
+    FILE *status = fopen("/proc/self/status", "r");
+    if (status == NULL)
+        return -1;
+    while (fgets(line, sizeof line, status) != NULL) {
+        if (strncmp(line, key, strlen(key)) == 0)
+            kib = strtol(line + strlen(key) + 1, NULL, 10);
+    }
+    fclose(status);
+    return kib;
+}
+
+static inline void bench_print(const char *name, double ns)
+{
+    if (ns < 1e4)
+        printf("%-44s %9.1f ns\n", name, ns);
+    else if (ns < 1e7)
+        printf("%-44s %9.1f us\n", name, ns / 1e3);
+    else
+        printf("%-44s %9.1f ms\n", name, ns / 1e6);
+    fflush(stdout);
+}
+
+/* fn does its work n times; what is printed is the best round's time of one. */
+static inline void bench_loop(const char *name, void (*fn)(long n), long n)
+{
+    double best = 0;
+    for (int round = 0; round < BENCH_ROUNDS; round++) {
+        double start = bench_clock();
+        fn(n);
+        double ns = (bench_clock() - start) / (double)n;
+        if (round == 0 || ns < best)
+            best = ns;
+    }
+    bench_print(name, best);
+}
+
+#endif
