@@ -113,7 +113,8 @@ void weft__ctx_init(struct weft__ctx *ctx, void *stack, size_t size, weft__ctx_e
 }
 
 #if WEFT__ASAN || WEFT__TSAN || WEFT_USE_UCONTEXT
-void weft__ctx_switch(struct weft__ctx *from, struct weft__ctx *to, int ending)
+/* Where somebody must be told, all three are one switch. */
+static void told_switch(struct weft__ctx *from, struct weft__ctx *to, int ending)
 {
     (void)ending;
 #if WEFT__ASAN
@@ -130,6 +131,31 @@ void weft__ctx_switch(struct weft__ctx *from, struct weft__ctx *to, int ending)
     const void *old_bottom;
     size_t old_size;
     __sanitizer_finish_switch_fiber(from->fiber.fake_stack, &old_bottom, &old_size);
+#endif
+}
+
+void weft__ctx_switch(struct weft__ctx *from, struct weft__ctx *to)
+{
+    told_switch(from, to, 0);
+}
+
+void weft__ctx_enter(struct weft__ctx *from, struct weft__ctx *to)
+{
+    told_switch(from, to, 0);
+}
+
+void *weft__ctx_end(struct weft__ctx *from, struct weft__ctx *to)
+{
+    told_switch(from, to, 1);
+    __builtin_unreachable();
+}
+
+void weft__ctx_began(void)
+{
+#if WEFT__ASAN
+    const void *old_bottom;
+    size_t old_size;
+    __sanitizer_finish_switch_fiber(NULL, &old_bottom, &old_size);
 #endif
 }
 #endif

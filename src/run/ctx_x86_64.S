@@ -1,18 +1,13 @@
 /*
  * ctx_x86_64.S - the switch: callee-saved registers on the stack, stack pointers exchanged.
  *
- * void weft__ctx_swap(void **from_sp, void *to_sp)
+ * void weft__ctx_swap(void **from_sp, void *to_sp);
+ * void weft__ctx_begin(void **from_sp, void *to_sp);
  *
- * Returning by "pop, jump" instead of "ret" keeps the processor's return predictor usable.
+ * It returns by "ret" although the return address is another stack's: tasks mostly park at the
+ * same place, so that the processor predicts this return and those after it.
  */
-    .text
-    .globl weft__ctx_swap
-    .hidden weft__ctx_swap
-    .type weft__ctx_swap, @function
-    .p2align 4
-weft__ctx_swap:
-    .cfi_startproc
-    endbr64
+.macro SAVE
     pushq %rbp
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset %rbp, 0
@@ -31,8 +26,9 @@ weft__ctx_swap:
     pushq %r15
     .cfi_adjust_cfa_offset 8
     .cfi_rel_offset %r15, 0
-    movq %rsp, (%rdi)
-    movq %rsi, %rsp
+.endm
+
+.macro RESTORE
     popq %r15
     .cfi_adjust_cfa_offset -8
     .cfi_restore %r15
@@ -51,14 +47,46 @@ weft__ctx_swap:
     popq %rbp
     .cfi_adjust_cfa_offset -8
     .cfi_restore %rbp
+.endm
+
+    .text
+    .globl weft__ctx_swap
+    .hidden weft__ctx_swap
+    .type weft__ctx_swap, @function
+    .p2align 4
+weft__ctx_swap:
+    .cfi_startproc
+    endbr64
+    SAVE
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    RESTORE
+    ret
+    .cfi_endproc
+    .size weft__ctx_swap, . - weft__ctx_swap
+
+/* Into a new task: by a jump, so that the return prediction for this call is still there when
+   the task ends and weft__ctx_start comes back. */
+    .globl weft__ctx_begin
+    .hidden weft__ctx_begin
+    .type weft__ctx_begin, @function
+    .p2align 4
+weft__ctx_begin:
+    .cfi_startproc
+    endbr64
+    SAVE
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    RESTORE
     popq %rcx
     .cfi_adjust_cfa_offset -8
     .cfi_register %rip, %rcx
     jmp *%rcx
     .cfi_endproc
-    .size weft__ctx_swap, . - weft__ctx_swap
+    .size weft__ctx_begin, . - weft__ctx_begin
 
-/* The first instruction of a task: r12 is its function, r13 the argument.  The undefined
+/* The first instruction of a task: r12 is its function, r13 the argument.  The function returns
+   the stack pointer of the context that continues when the task has ended.  The undefined
    return address tells unwinders that the stack ends here. */
     .globl weft__ctx_start
     .hidden weft__ctx_start
@@ -71,7 +99,14 @@ weft__ctx_start:
     xorl %ebp, %ebp
     movq %r13, %rdi
     callq *%r12
-    ud2
+    movq %rax, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
     .cfi_endproc
     .size weft__ctx_start, . - weft__ctx_start
 

@@ -42,11 +42,12 @@ int weft_group_init(weft_group *public_group, const weft_group_options *options)
 
 /* ---- a task's life ---- */
 
-static void run_task(void *arg)
+static void *run_task(void *arg)
 {
     struct weft_task *task = arg;
+    weft__ctx_began();
     weft__task_ended(task, task->fn(task->arg));
-    weft__task_exit(task);
+    return weft__task_exit(task);
 }
 
 static void set_name(struct weft_task *task, const char *name)

@@ -333,7 +333,8 @@ static inline int weft__checkpoint(struct weft_task *self)
 /* Scheduler internals shared by its files. */
 void weft__switch_away(struct weft_task *self);
 void weft__start_child(struct weft_task *self, struct weft_task *child);
-_Noreturn void weft__task_exit(struct weft_task *task);
+/* The task's last call: its entry function returns what this returns. */
+void *weft__task_exit(struct weft_task *task);
 void weft__deadlock(struct weft__loop *loop);
 void weft__overflow_install(void);
 void weft__fork_install(void);

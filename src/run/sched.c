@@ -84,30 +84,32 @@ static __attribute__((noinline)) void reap(struct weft__loop *loop)
     weft__stack_give(&loop->stacks, &stack);
 }
 
-/* Continues in a task; returns when somebody switches back to from. */
-static inline void switch_to(struct weft_task *from, struct weft_task *to, int ending)
+/* Somebody has switched here. */
+static inline void resumed(struct weft__loop *loop)
 {
-    struct weft__loop *loop = to->loop;
-    weft__context = &to->context;
-    weft__ctx_switch(&from->ctx, &to->ctx, ending);
     if (__builtin_expect(loop->zombie != NULL, 0))
         reap(loop);
 }
 
-static inline void leave(struct weft_task *self, int ending)
+/* Continues in another context; returns when somebody switches back to from. */
+static inline void switch_to(struct weft_task *from, struct weft_task *to)
 {
-    struct weft__loop *loop = self->loop;
+    struct weft__loop *loop = to->loop;
+    weft__context = &to->context;
+    weft__ctx_switch(&from->ctx, &to->ctx);
+    resumed(loop);
+}
+
+/* Whose context continues: a ready task's, or the native one for the scheduler's work. */
+static inline struct weft_task *next_context(struct weft__loop *loop)
+{
     struct weft_task *next = pick(loop);
-    if (next == NULL) {
-        switch_to(self, &loop->native, ending);
-        return;
-    }
+    if (next == NULL)
+        return &loop->native;
     next->state = TASK_RUNNING;
-    if (next == self)
-        return;
     if (next == &loop->native)
         loop->native_resumed = true;
-    switch_to(self, next, ending);
+    return next;
 }
 
 static void poll_once(struct weft__loop *loop)
@@ -153,7 +155,7 @@ static __attribute__((noinline)) void native_wait(struct weft__loop *loop)
             break;
         } else {
             next->state = TASK_RUNNING;
-            switch_to(native, next, 0);
+            switch_to(native, next);
         }
     }
     loop->native_resumed = false;
@@ -166,10 +168,13 @@ void weft__switch_away(struct weft_task *self)
 {
     struct weft__loop *loop = self->loop;
     int saved = *loop->errno_at;
-    if (__builtin_expect(self == &loop->native, 0))
+    if (__builtin_expect(self == &loop->native, 0)) {
         native_wait(loop);
-    else
-        leave(self, 0);
+    } else {
+        struct weft_task *next = next_context(loop);
+        if (next != self)
+            switch_to(self, next);
+    }
     *loop->errno_at = saved;
 }
 
@@ -189,18 +194,21 @@ void weft__start_child(struct weft_task *self, struct weft_task *child)
         ready_back(loop, self);
     }
     child->state = TASK_RUNNING;
-    switch_to(self, child, 0);
+    weft__context = &child->context;
+    weft__ctx_enter(&self->ctx, &child->ctx);
+    resumed(loop);
     if (self == &loop->native)
         native_wait(loop);
 }
 
-_Noreturn void weft__task_exit(struct weft_task *task)
+void *weft__task_exit(struct weft_task *task)
 {
     struct weft__loop *loop = task->loop;
     task->state = TASK_DONE;
     loop->zombie = task;
-    leave(task, 1);
-    __builtin_unreachable();
+    struct weft_task *next = next_context(loop);
+    weft__context = &next->context;
+    return weft__ctx_end(&task->ctx, &next->ctx);
 }
 
 /* Cancellation for tests: at the nth checkpoint or wait, a scope is cancelled. */
