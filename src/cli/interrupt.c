@@ -1,0 +1,28 @@
+/*
+ * interrupt.c - Ctrl-C sets a flag that a task looks at every now and then.
+ */
+#include "cli/cli.h"
+
+#include <signal.h>
+
+static volatile sig_atomic_t seen;
+
+static void on_signal(int number)
+{
+    (void)number;
+    seen = 1;
+}
+
+void interrupt_catch(void)
+{
+    /* SA_RESETHAND: the second one finds the system's own handler, and kills. */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool interrupt_seen(void)
+{
+    return seen != 0;
+}
