@@ -91,7 +91,7 @@ def main():
     if args.tally:
         with open(args.tally, "a", encoding="utf-8") as file:
             file.write(json.dumps(counts) + "\n")
-    print(line(counts), flush=True)
+    print(line(counts) + (" in this stage" if args.tally else ""), flush=True)
     sys.exit(1 if counts[1] else 0)
 
 
