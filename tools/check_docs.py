@@ -1,26 +1,28 @@
 #!/usr/bin/env python3
 """Checks the comment of every public function: its sections, and parameters as in the prototype."""
 
-import os
 import re
 
+import check_symbols
 import csource
 
-# Headers whose comments are whole.
-DONE = ["base.h", "error.h"]
 SECTIONS = ["Suspends", "Cancel", "Context", "Return", "Errors", "Source", "Since"]
 OWNERSHIP = r"\b(borrows|copies|keeps|takes|gives|lends)\b"
 
 
 def check_params(where, one, problems):
-    documented = re.findall(r"^ \* @(\w+):[ \t]*(.*)$", one.doc, re.M)
-    names = [name for name, _ in documented]
-    if names != one.params:
-        problems.append(f"{where}: {one.name}: @{', @'.join(names) or 'nothing'} documented, "
-                        f"the prototype has {', '.join(one.params) or 'no parameters'}")
-    for name, text in documented:
+    documented = dict(re.findall(r"^ \* @(\w+):((?:.*\n)(?: \*  +.*\n)*)", one.doc, re.M))
+    names = [name for name, _ in one.params]
+    if list(documented) != names:
+        problems.append(f"{where}: {one.name}: @{', @'.join(documented) or 'nothing'} documented, "
+                        f"the prototype has {', '.join(names) or 'no parameters'}")
+    for name, points in one.params:
+        text = documented.get(name, "-")
         if not text.strip():
             problems.append(f"{where}: {one.name}: @{name} says nothing")
+        elif points and name in documented and not re.search(OWNERSHIP, text):
+            problems.append(f"{where}: {one.name}: @{name} does not say who owns it: borrows, "
+                            "copies, keeps, takes, gives or lends")
 
 
 def check_sections(where, one, problems):
@@ -60,12 +62,18 @@ def check(path, text):
     return problems
 
 
+def is_documented(text):
+    """A header that has one /** comment has all; one without any is not written yet."""
+    return check_symbols.COMPLETE or re.search(r"^/\*\*$", text, re.M) is not None
+
+
 def main():
     args = csource.arguments(__doc__).parse_args()
     problems = []
-    for name in DONE:
-        path = os.path.join("include", "weft", name)
-        problems += check(path, csource.read(args.root, path))
+    for path in csource.public_headers(args.root):
+        text = csource.read(args.root, path)
+        if is_documented(text):
+            problems += check(path, text)
     csource.finish(problems)
 
 

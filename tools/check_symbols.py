@@ -14,7 +14,7 @@ import subprocess
 
 import csource
 
-# Whether every function that a header declares must be defined.
+# Whether every function that a header declares must be defined and documented.
 COMPLETE = False
 
 

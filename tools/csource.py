@@ -59,7 +59,7 @@ def param_name(param):
 
 
 def split_params(text):
-    """The parameters between a prototype's parentheses; those of function pointers stay whole."""
+    """[(name, whether it points to something)] for the text between a prototype's parentheses."""
     params, depth, current = [], 0, ""
     for c in text:
         depth += (c == "(") - (c == ")")
@@ -69,7 +69,10 @@ def split_params(text):
         else:
             current += c
     params = [p.strip() for p in params + [current]]
-    return [] if params == ["void"] else [param_name(p) for p in params if p != "..."]
+    if params == ["void"]:
+        return []
+    return [(param_name(p), bool(re.search(r"\*|\[", p)) and "(" not in p)
+            for p in params if p != "..."]
 
 
 def declarations(text):

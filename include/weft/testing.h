@@ -17,22 +17,49 @@ extern "C" {
 
 /**
  * weft_testing_fail_alloc() - make an allocation of the library fail
- * @nth:        1: the next one; 0: none fails, and the count starts anew.
- * @and_later:  all following ones fail too.
+ * @nth:       1: the next one; 0: none fails, and the count starts anew.
+ * @and_later: all following ones fail too.
+ *
+ * Suspends: never.
+ * Since:    0.1
  */
 WEFT_API void weft_testing_fail_alloc(uint64_t nth, bool and_later);
-/* Allocations since the last weft_testing_fail_alloc. */
+
+/**
+ * weft_testing_alloc_count() - allocations since the last weft_testing_fail_alloc()
+ *
+ * Suspends: never.
+ * Return:   how many this thread asked for, failed ones included.
+ * Since:    0.1
+ */
 WEFT_API uint64_t weft_testing_alloc_count(void);
-/* Blocks that are allocated now and not freed, by all threads. */
+
+/**
+ * weft_testing_alloc_live() - blocks that are allocated now and not freed
+ *
+ * Suspends: never.
+ * Return:   how many, by all threads.
+ * Since:    0.1
+ */
 WEFT_API int64_t weft_testing_alloc_live(void);
 
 /**
  * weft_testing_cancel_at() - cancel a scope at a checkpoint
- * @scope: borrows until the checkpoint; NULL: only count.
+ * @scope: keeps until the checkpoint, NULL: only count.
  * @nth:   1: the next checkpoint that a task inside the scope comes to; 0: none.
+ *
+ * Suspends: never.
+ * Since:    0.1
  */
 WEFT_API void weft_testing_cancel_at(weft_scope *scope, uint64_t nth);
-/* Checkpoints since the last weft_testing_cancel_at. */
+
+/**
+ * weft_testing_checkpoint_count() - checkpoints since the last weft_testing_cancel_at()
+ *
+ * Suspends: never.
+ * Return:   how many the tasks of this thread came to.
+ * Since:    0.1
+ */
 WEFT_API uint64_t weft_testing_checkpoint_count(void);
 
 #ifdef __cplusplus

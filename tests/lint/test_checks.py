@@ -116,13 +116,18 @@ def docs_reports_what_is_missing():
             " * Return:   0.\n * Since:    0.1\n */\nWEFT_API int weft_a(void (*x)(int a, int b));\n")
     bad = ("/**\n * weft_b() - does b\n * @y: borrows.\n *\n * Suspends: yes.\n"
            " * Since:    0.1\n */\nWEFT_API int weft_b(const char *name,\n"
-           "                    int n[2]);\nWEFT_API void weft_c(void);\n")
-    check("docs", files={"include/weft/base.h": good, "include/weft/error.h": good})
+           "                    int n[2]);\nWEFT_API void weft_c(void);\n"
+           "/**\n * weft_d() - does d\n * @path: bytes,\n *        borrows.\n * @ret: the d.\n"
+           " *\n * Suspends: never.\n * Since:    0.1\n */\n"
+           "WEFT_API void weft_d(const char *path, void **ret);\n")
+    check("docs", files={"include/weft/base.h": good,
+                         "include/weft/later.h": "WEFT_API int weft_z(void);\n"})
     check("docs",
           "include/weft/base.h:1: weft_b: @y documented, the prototype has name, n",
           "include/weft/base.h:1: weft_b: no section Return",
           "include/weft/base.h:1: weft_b: no section Cancel",
           "include/weft/base.h:10: weft_c has no /** comment",
+          "include/weft/base.h:11: weft_d: @ret does not say who owns it",
           files={"include/weft/base.h": bad})
 
 
