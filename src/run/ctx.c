@@ -105,7 +105,6 @@ void weft__ctx_init(struct weft__ctx *ctx, void *stack, size_t size, weft__ctx_e
     ctx->fiber.fake_stack = NULL;
     ctx->fiber.bottom = stack;
     ctx->fiber.size = size;
-    __asan_unpoison_memory_region(stack, size);
 #endif
 #if WEFT__TSAN
     ctx->fiber.tsan = __tsan_create_fiber(0);

@@ -210,9 +210,16 @@ int weft__stack_take(struct weft__stacks *stacks, size_t size, struct weft__stac
         return -EINVAL;
     if (__builtin_expect(stacks->n_hot > 0 && stacks->hot_class == class, 1)) {
         *ret = stacks->hot[--stacks->n_hot];
-        return 0;
+    } else {
+        int err = take_from_slab(stacks, class, ret);
+        if (err < 0)
+            return err;
     }
-    return take_from_slab(stacks, class, ret);
+#if WEFT__ASAN
+    /* The frames of the task before have left their red zones. */
+    __asan_unpoison_memory_region(ret->base + WEFT__STACK_GUARD, ret->size - WEFT__STACK_GUARD);
+#endif
+    return 0;
 }
 
 static void give_to_slab(struct weft__stacks *stacks, const struct weft__stack *stack)
