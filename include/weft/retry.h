@@ -69,7 +69,7 @@ typedef struct weft_retry_policy {
  * weft_retry() - call a function until it succeeds, is not worth it, or may not be tried again
  * @policy: borrows, NULL for defaults.
  * @fn:     what to attempt: 0 or more is success, negative an error code.
- * @arg:    handed to fn at each attempt.
+ * @arg:    borrows, handed to fn at each attempt.
  *
  * After each attempt the predicate decides whether another one is worth it; with one of your
  * own, a success can be tried again too.  -ENOMEM, -EINVAL, errors of the family
