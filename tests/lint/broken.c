@@ -76,6 +76,11 @@ TEST_WITH(hangs, .limit_s = 1)
         pause();
 }
 
+TEST_IN_LOOP(hangs_in_a_task, WEFT_BACKEND_DEFAULT, .limit_s = 1)
+{
+    weft_sleep(WEFT_SEC(3600));
+}
+
 TEST(leaves_a_folder_that_the_runner_removes)
 {
     FILE *file = fopen(test_path("file"), "w");

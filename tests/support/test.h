@@ -40,13 +40,12 @@ struct test_case {
 #define TEST(name_) TEST_WITH(name_, .limit_s = 0)
 
 /* The body runs as the main task of a loop: of the default back end, or of the virtual one. */
-#define TASK_TEST(name_) TEST_IN_LOOP(name_, WEFT_BACKEND_DEFAULT)
+#define TASK_TEST(name_)    TEST_IN_LOOP(name_, WEFT_BACKEND_DEFAULT, .limit_s = 0)
+#define VIRTUAL_TEST(name_) TEST_IN_LOOP(name_, WEFT_BACKEND_VIRTUAL, .limit_s = 0)
 
-#define VIRTUAL_TEST(name_) TEST_IN_LOOP(name_, WEFT_BACKEND_VIRTUAL)
-
-#define TEST_IN_LOOP(name_, backend_)                                                              \
+#define TEST_IN_LOOP(name_, backend_, ...)                                                         \
     static void body_##name_(void);                                                                \
-    TEST(name_)                                                                                    \
+    TEST_WITH(name_, __VA_ARGS__)                                                                  \
     {                                                                                              \
         const struct test_case body = {.run = body_##name_};                                       \
         ASSERT_OK(weft_run_with(test_call_body, (void *)&body, WEFT_RUN(.backend = (backend_))));  \

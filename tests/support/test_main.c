@@ -110,10 +110,11 @@ static void run_and_check(const struct test_case *test)
 static int time_limit(const struct test_case *test)
 {
     const char *slow = getenv("WEFT_TEST_SLOW");
-    int factor = slow != NULL ? (int)strtoul(slow, NULL, 10) : test_slowness();
+    int factor = slow != NULL ? (int)strtoul(slow, NULL, 10) : 1;
     if (test_is_traced())
         return 0;
-    return (test->limit_s > 0 ? test->limit_s : LIMIT_S) * (factor > 0 ? factor : 1);
+    return (test->limit_s > 0 ? test->limit_s : LIMIT_S) * (factor > 0 ? factor : 1) *
+           test_slowness();
 }
 
 /* False when the time was over before the child changed its state. */
@@ -134,6 +135,15 @@ static bool wait_child(pid_t pid, int limit_s, int *ret_status)
     return true;
 }
 
+/* The runner asks at the time limit what the test waits for. */
+static void on_quit(int number)
+{
+    (void)number;
+    if (weft__loop_current != NULL)
+        weft__dump(weft__loop_current, STDERR_FILENO);
+    _exit(TEST_EXIT_FAILED);
+}
+
 static pid_t start_child(const struct test_case *test, int output)
 {
     sigset_t child_signal;
@@ -146,6 +156,7 @@ static pid_t start_child(const struct test_case *test, int output)
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigprocmask(SIG_UNBLOCK, &child_signal, NULL);
+    sigaction(SIGQUIT, &(struct sigaction){.sa_handler = on_quit}, NULL);
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
     close(output);
@@ -183,9 +194,14 @@ static bool run_forked(const struct test_case *test, int number)
         exit(2);
     }
     bool in_time = wait_child(pid, limit_s, &status);
+    if (!in_time) {
+        kill(pid, SIGQUIT);
+        if (!wait_child(pid, 2, &status)) {
+            kill(pid, SIGKILL);
+            waitpid(pid, &status, 0);
+        }
+    }
     kill(-pid, SIGKILL);
-    if (!in_time)
-        waitpid(pid, &status, 0);
     test_remove_tmpdir();
 
     if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
@@ -202,7 +218,7 @@ static bool run_forked(const struct test_case *test, int number)
     fprintf(stderr, "%s failed:\n", test->name);
     show_output(output);
     if (!in_time)
-        fprintf(stderr, "    killed after its time limit of %d s\n", limit_s);
+        fprintf(stderr, "    stopped after its time limit of %d s\n", limit_s);
     else if (WIFSIGNALED(status))
         fprintf(stderr, "    died of signal %d, %s\n", WTERMSIG(status),
                 sigdescr_np(WTERMSIG(status)));
