@@ -12,7 +12,7 @@ import csource
 
 LAYERS = {
     "base": [],
-    "proto": ["base"],
+    "proto": ["base", "json"],
     "run": ["base"],
     "sync": ["run"],
     "thread": ["run"],
