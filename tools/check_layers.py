@@ -39,7 +39,8 @@ FOREIGN = {
     r"liburing": {"run"},
     r"nghttp2/": {"client", "server", "proto"},
     r"jansson": {"client", "server", "proto"},
-    r"(sys/(socket|epoll|un)|netinet/\w+|netdb|poll)\.h": {"run", "net"},
+    r"(sys/(socket|epoll|un)|netinet/\w+|netdb)\.h": {"run", "net"},
+    r"poll\.h": {"run", "net", "file"},
     r"(pthread|threads|ucontext)\.h": {"run", "thread", "net", "file", "client"},
 }
 # The codecs know neither files nor clocks.

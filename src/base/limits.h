@@ -22,6 +22,7 @@
     X(STREAM_LINE, 65536, "bytes of a line or record read from a stream")                          \
     X(STREAM_WRITE_HIGH, 65536, "bytes buffered for writing before a writer waits")                \
     X(FILE_LINE, 1024 * 1024 * 16, "bytes of a line read from a file")                             \
+    X(FILE_STREAM, 1024 * 1024 * 1024, "bytes of a pipe or device read whole")                     \
     X(H1_START_LINE, 8192, "bytes of a request or status line")                                    \
     X(H1_RESPONSE_HEAD, 256 * 1024, "bytes of a response head")                                    \
     X(H1_RESPONSE_FIELDS, 512, "fields of a response head")                                        \

@@ -1,0 +1,461 @@
+/*
+ * exec.c - the ladder: how an operation on a file reaches the kernel.
+ *
+ *   1. What the user-space buffer holds needs no system call (buffer.c).
+ *   2. A system call on the loop's own thread, if it cannot wait for a disk: preadv2 with
+ *      RWF_NOWAIT, openat2 with RESOLVE_CACHED, writes of at most 64 KiB into the page cache.
+ *      When nothing else could run meanwhile, every call is made like that, plainly.
+ *   3. The ring, where the loop has one that knows the operation.
+ *   4. A worker thread.
+ *
+ * "Everything through the ring" would be slower than a plain loop: the kernel hands operations
+ * on tmpfs and overlayfs, and all that create, to its own workers.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <linux/openat2.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "file/file_int.h"
+#include "thread/thread_int.h"
+
+enum {
+    FAIR_UNITS = 64,        /* of inline work before others get a turn */
+    FAIR_BYTES = 16 * 1024, /* of copying count as one more unit */
+    IO_MAX = 0x7ffff000     /* what one system call transfers at most */
+};
+
+/* ---- choosing a way ---- */
+
+static const char *const backend_names[] = {"auto", "inline", "ring", "pool"};
+enum forced { FORCED_NONE, FORCED_INLINE, FORCED_RING, FORCED_POOL };
+
+static enum forced forced_way;
+static pthread_once_t forced_once = PTHREAD_ONCE_INIT;
+
+static void read_environment(void)
+{
+    const char *name = getenv("WEFT_FILE_BACKEND");
+    for (int i = FORCED_INLINE; name != NULL && i <= FORCED_POOL; i++) {
+        if (strcmp(name, backend_names[i]) == 0)
+            forced_way = (enum forced)i;
+    }
+}
+
+static enum forced forced(void)
+{
+    pthread_once(&forced_once, read_environment);
+    return forced_way;
+}
+
+const char *weft__file_backend(void)
+{
+    return backend_names[forced()];
+}
+
+/* Nothing else could run while this task waits, and nobody could send it a message. */
+static bool is_alone(const struct weft_task *self)
+{
+    const struct weft__loop *loop = self->loop;
+    if (loop->backend->kind == WEFT_BACKEND_VIRTUAL)
+        return true;
+    return loop->n_tasks == (self != &loop->native) && loop->n_pending == 0 &&
+           atomic_load_explicit(&loop->inbox->refs, memory_order_relaxed) == 1;
+}
+
+enum weft__file_way weft__file_way_waiting(const struct weft_task *self, uint8_t opcode)
+{
+    bool has_ring = weft__loop_has_opcode(self->loop, opcode);
+    switch (forced()) {
+    case FORCED_INLINE:
+        return WEFT__FILE_PLAIN;
+    case FORCED_POOL:
+        return WEFT__FILE_POOL;
+    default:
+        return has_ring ? WEFT__FILE_RING : WEFT__FILE_POOL;
+    }
+}
+
+static enum weft__file_way first_way(const struct weft_task *self)
+{
+    switch (forced()) {
+    case FORCED_NONE:
+        return is_alone(self) ? WEFT__FILE_PLAIN : WEFT__FILE_NOWAIT;
+    case FORCED_INLINE:
+        return WEFT__FILE_PLAIN;
+    case FORCED_RING:
+        return WEFT__FILE_RING;
+    default:
+        return WEFT__FILE_POOL;
+    }
+}
+
+/* ---- fairness ---- */
+
+static _Thread_local size_t inline_units;
+
+static void count_inline(int64_t bytes)
+{
+    inline_units += 1 + (bytes > 0 ? (size_t)bytes / FAIR_BYTES : 0);
+}
+
+/* Ready tasks, timers and I/O get a turn, even where each operation ends at once. */
+int weft__file_pace(struct weft_task *self)
+{
+    if (inline_units >= FAIR_UNITS) {
+        inline_units = 0;
+        if (!is_alone(self)) {
+            self->loop->budget = 0;
+            weft__yield(self);
+        }
+    }
+    return weft__checkpoint(self);
+}
+
+int weft__file_begin(struct weft_task **ret_self)
+{
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    int err = weft__file_pace(self);
+    if (err < 0)
+        return err;
+    *ret_self = self;
+    return (int)first_way(self);
+}
+
+int weft__file_fail(int64_t err, const char *verb, const char *path)
+{
+    if (err == -ENOMEM)
+        return weft__fail_nomem();
+    if (err == -ECANCELED)
+        return weft__cancel_error(weft__self());
+    return weft__fail_with((int)err, "%s %s", verb, path);
+}
+
+/* ---- steps: open ---- */
+
+static int open_plain(const char *path, int flags, unsigned mode)
+{
+    int fd;
+    do {
+        fd = open(path, flags, mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+/* -EAGAIN if the name is not in the kernel's cache, or if the kernel cannot tell. */
+static int open_cached(const char *path, int flags)
+{
+    struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_CACHED};
+    long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+    if (fd >= 0)
+        return (int)fd;
+    /* Before 5.12, or behind a seccomp filter that does not know the call. */
+    if (errno == ENOSYS || errno == EINVAL || errno == EPERM || errno == EINTR)
+        return -EAGAIN;
+    return -errno;
+}
+
+static int64_t run_ring(const struct weft__sqe *sqe)
+{
+    struct weft__op op = {.kind = WEFT__OP_RING, .sqe = *sqe};
+    return weft__op_run(&op, WEFT_FOREVER);
+}
+
+int weft__file_step_open(enum weft__file_way way, const char *path, int flags, unsigned mode)
+{
+    int err = weft__file_fault_hit(WEFT__FILE_CALL_OPEN, NULL);
+    if (err < 0)
+        return err;
+    count_inline(0);
+    if (way == WEFT__FILE_NOWAIT)
+        return open_cached(path, flags);
+    if (way != WEFT__FILE_RING)
+        return open_plain(path, flags, mode);
+    return (int)run_ring(&(struct weft__sqe){
+        .opcode = IORING_OP_OPENAT,
+        .fd = AT_FDCWD,
+        .addr = (uintptr_t)path,
+        .len = mode,
+        .op_flags = (uint32_t)flags,
+    });
+}
+
+/* The folder in which path stands or would stand, opened only to ask about it. */
+static int open_folder_cached(const char *path)
+{
+    char folder[256];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+    if (len >= sizeof folder)
+        return -EAGAIN;
+    memcpy(folder, path, len);
+    folder[len] = '\0';
+    if (slash == path)
+        memcpy(folder, "/", sizeof "/");
+    else if (slash == NULL)
+        memcpy(folder, ".", sizeof ".");
+    return open_cached(folder, O_PATH | O_CLOEXEC | O_DIRECTORY);
+}
+
+enum weft__file_way weft__file_way_creating(const struct weft_task *self, const char *path)
+{
+    int fd = open_folder_cached(path);
+    bool in_memory = fd >= 0 && weft__mount_in_memory(fd);
+    if (fd >= 0)
+        close(fd);
+    return in_memory ? WEFT__FILE_PLAIN : weft__file_way_waiting(self, IORING_OP_OPENAT);
+}
+
+/* ---- steps: read and write ---- */
+
+static int64_t read_plain(const struct weft__handle *handle, void *data, size_t len, int64_t offset)
+{
+    ssize_t n;
+    do {
+        n = pread(handle->fd.fd, data, len, offset);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+static int64_t read_nowait(struct weft__handle *handle, void *data, size_t len, int64_t offset)
+{
+    struct iovec part = {.iov_base = data, .iov_len = len};
+    if (handle->fs == WEFT__FILE_FS_UNKNOWN) {
+        ssize_t n = preadv2(handle->fd.fd, &part, 1, offset, RWF_NOWAIT);
+        if (n >= 0)
+            return n;
+        if (errno != EOPNOTSUPP && errno != ENOSYS)
+            return errno == EINTR ? -EAGAIN : -errno;
+        handle->fs = weft__mount_learn(handle->fd.fd, handle->device);
+    }
+    if (handle->fs == WEFT__FILE_FS_MEMORY)
+        return read_plain(handle, data, len, offset);
+    return -EAGAIN;
+}
+
+/* io_uring takes O_NONBLOCK as a wish to fail rather than to wait for the disk. */
+static void make_blocking(struct weft__handle *handle)
+{
+    if (!handle->nonblocking)
+        return;
+    int flags = fcntl(handle->fd.fd, F_GETFL);
+    if (flags >= 0)
+        fcntl(handle->fd.fd, F_SETFL, flags & ~O_NONBLOCK);
+    handle->nonblocking = false;
+}
+
+static int64_t transfer_ring(struct weft__handle *handle, uint8_t opcode, uintptr_t data,
+                             size_t len, int64_t offset)
+{
+    make_blocking(handle);
+    return run_ring(&(struct weft__sqe){
+        .opcode = opcode,
+        .fd = handle->fd.fd,
+        .off = (uint64_t)offset,
+        .addr = data,
+        .len = (uint32_t)len,
+    });
+}
+
+int64_t weft__file_step_read(enum weft__file_way way, struct weft__handle *handle, void *data,
+                             size_t len, int64_t offset)
+{
+    int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_READ, &len);
+    if (n < 0)
+        return n;
+    size_t max =
+        way == WEFT__FILE_NOWAIT || way == WEFT__FILE_RING ? WEFT__FILE_INLINE_READ : IO_MAX;
+    len = len < max ? len : max;
+    if (way == WEFT__FILE_RING)
+        return transfer_ring(handle, IORING_OP_READ, (uintptr_t)data, len, offset);
+    n = way == WEFT__FILE_NOWAIT ? read_nowait(handle, data, len, offset)
+                                 : read_plain(handle, data, len, offset);
+    count_inline(n);
+    return n;
+}
+
+int64_t weft__file_step_write(enum weft__file_way way, struct weft__handle *handle,
+                              const void *data, size_t len, int64_t offset)
+{
+    int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_WRITE, &len);
+    if (n < 0)
+        return n;
+    len = len < IO_MAX ? len : IO_MAX;
+    if (way == WEFT__FILE_NOWAIT && len > WEFT__FILE_INLINE_WRITE)
+        return -EAGAIN;
+    if (way == WEFT__FILE_RING)
+        return transfer_ring(handle, IORING_OP_WRITE, (uintptr_t)data, len, offset);
+    do {
+        n = pwrite(handle->fd.fd, data, len, offset);
+    } while (n < 0 && errno == EINTR);
+    count_inline(n);
+    return n < 0 ? -errno : n;
+}
+
+static int step_sync(enum weft__file_way way, struct weft__handle *handle)
+{
+    int err = weft__file_fault_hit(WEFT__FILE_CALL_SYNC, NULL);
+    if (err < 0)
+        return err;
+    if (way == WEFT__FILE_RING)
+        return (int)run_ring(&(struct weft__sqe){
+            .opcode = IORING_OP_FSYNC,
+            .fd = handle->fd.fd,
+        });
+    do {
+        err = fsync(handle->fd.fd);
+    } while (err < 0 && errno == EINTR);
+    return err < 0 ? -errno : 0;
+}
+
+static int step_truncate(struct weft__handle *handle, int64_t size)
+{
+    int err = weft__file_fault_hit(WEFT__FILE_CALL_TRUNCATE, NULL);
+    if (err < 0)
+        return err;
+    do {
+        err = ftruncate(handle->fd.fd, size);
+    } while (err < 0 && errno == EINTR);
+    return err < 0 ? -errno : 0;
+}
+
+/* ---- one step as a job of its own ---- */
+
+struct step {
+    struct weft__handle *handle;
+    const char *path;
+    void *data;
+    size_t len;
+    int64_t offset;
+    int64_t result;
+    enum weft__file_call call;
+    int flags;
+    unsigned mode;
+};
+
+static int run_step(void *arg)
+{
+    struct step *step = arg;
+    switch (step->call) {
+    case WEFT__FILE_CALL_OPEN:
+        step->result = weft__file_step_open(WEFT__FILE_PLAIN, step->path, step->flags, step->mode);
+        break;
+    case WEFT__FILE_CALL_READ:
+        step->result = weft__file_step_read(WEFT__FILE_PLAIN, step->handle, step->data, step->len,
+                                            step->offset);
+        break;
+    case WEFT__FILE_CALL_WRITE:
+        step->result = weft__file_step_write(WEFT__FILE_PLAIN, step->handle, step->data, step->len,
+                                             step->offset);
+        break;
+    case WEFT__FILE_CALL_SYNC:
+        step->result = step_sync(WEFT__FILE_PLAIN, step->handle);
+        break;
+    default:
+        step->result = step_truncate(step->handle, step->offset);
+        break;
+    }
+    return 0;
+}
+
+static int64_t offload_step(struct step *step)
+{
+    int err = weft__offload(WEFT__OFFLOAD_FILES, run_step, step);
+    return err < 0 ? err : step->result;
+}
+
+/* ---- ladders ---- */
+
+int weft__file_do_open(struct weft_task *self, enum weft__file_way way, const char *path, int flags,
+                       unsigned mode)
+{
+    int fd = -EAGAIN;
+    if (way == WEFT__FILE_NOWAIT && (flags & (O_CREAT | O_TRUNC)) != 0)
+        way = weft__file_way_creating(self, path);
+    if (way == WEFT__FILE_NOWAIT) {
+        fd = weft__file_step_open(way, path, flags, mode);
+        if (fd == -EAGAIN)
+            way = WEFT__FILE_RING;
+    }
+    if (way == WEFT__FILE_RING)
+        way = weft__file_way_waiting(self, IORING_OP_OPENAT);
+    if (way == WEFT__FILE_POOL)
+        fd = (int)offload_step(&(struct step){
+            .call = WEFT__FILE_CALL_OPEN, .path = path, .flags = flags, .mode = mode});
+    else if (way != WEFT__FILE_NOWAIT)
+        fd = weft__file_step_open(way, path, flags, mode);
+    return fd == -ENXIO ? weft__stream_open_fifo(path, flags) : fd;
+}
+
+int64_t weft__file_do_read(struct weft_task *self, enum weft__file_way way,
+                           struct weft__handle *handle, void *data, size_t len, int64_t offset)
+{
+    if (handle->stream)
+        return weft__stream_read(handle, data, len);
+    if (way == WEFT__FILE_NOWAIT) {
+        int64_t n = weft__file_step_read(way, handle, data, len, offset);
+        if (n != -EAGAIN)
+            return n;
+        way = WEFT__FILE_RING;
+    }
+    if (way == WEFT__FILE_RING)
+        way = weft__file_way_waiting(self, IORING_OP_READ);
+    if (way != WEFT__FILE_POOL)
+        return weft__file_step_read(way, handle, data, len, offset);
+    return offload_step(&(struct step){.call = WEFT__FILE_CALL_READ,
+                                       .handle = handle,
+                                       .data = data,
+                                       .len = len,
+                                       .offset = offset});
+}
+
+int64_t weft__file_do_write(struct weft_task *self, enum weft__file_way way,
+                            struct weft__handle *handle, const void *data, size_t len,
+                            int64_t offset)
+{
+    if (handle->stream)
+        return weft__stream_write(handle, data, len);
+    if (way == WEFT__FILE_NOWAIT) {
+        int64_t n = weft__file_step_write(way, handle, data, len, offset);
+        if (n != -EAGAIN)
+            return n;
+        way = WEFT__FILE_RING;
+    }
+    if (way == WEFT__FILE_RING)
+        way = weft__file_way_waiting(self, IORING_OP_WRITE);
+    if (way != WEFT__FILE_POOL)
+        return weft__file_step_write(way, handle, data, len, offset);
+    return offload_step(&(struct step){.call = WEFT__FILE_CALL_WRITE,
+                                       .handle = handle,
+                                       .data = (void *)(uintptr_t)data,
+                                       .len = len,
+                                       .offset = offset});
+}
+
+int weft__file_do_sync(struct weft_task *self, enum weft__file_way way, struct weft__handle *handle)
+{
+    if (way != WEFT__FILE_PLAIN)
+        way = weft__file_way_waiting(self, IORING_OP_FSYNC);
+    if (way != WEFT__FILE_POOL)
+        return step_sync(way, handle);
+    return (int)offload_step(&(struct step){.call = WEFT__FILE_CALL_SYNC, .handle = handle});
+}
+
+int weft__file_do_truncate(struct weft_task *self, enum weft__file_way way,
+                           struct weft__handle *handle, int64_t size)
+{
+    (void)self;
+    if (way == WEFT__FILE_PLAIN)
+        return step_truncate(handle, size);
+    return (int)offload_step(
+        &(struct step){.call = WEFT__FILE_CALL_TRUNCATE, .handle = handle, .offset = size});
+}

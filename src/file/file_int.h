@@ -1,0 +1,184 @@
+/*
+ * file_int.h - open files from inside, and the ladder by which an operation reaches the kernel.
+ *
+ * A descriptor that can be polled (pipe, terminal) is a stream: it is non-blocking and waits in
+ * the loop.  Everything else is a regular file, whose operations the kernel may make wait for a
+ * disk, and climbs the ladder of exec.c.
+ */
+#ifndef WEFT_FILE_FILE_INT_H
+#define WEFT_FILE_FILE_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/file.h>
+
+#include "run/run_int.h"
+
+enum {
+    WEFT__FILE_PAGE = 4096,
+    WEFT__FILE_INLINE_READ = 256 * 1024, /* bytes read at a time on the loop's own thread */
+    WEFT__FILE_INLINE_WRITE = 64 * 1024  /* larger writes leave the loop's thread */
+};
+
+/* What is known about reading from the page cache of the file system a file lies on. */
+enum weft__file_fs {
+    WEFT__FILE_FS_UNKNOWN, /* RWF_NOWAIT has worked so far */
+    WEFT__FILE_FS_MEMORY,  /* tmpfs, proc: no RWF_NOWAIT, but nothing to wait for either */
+    WEFT__FILE_FS_WAITS    /* overlay, network: no RWF_NOWAIT, a plain read may wait */
+};
+
+struct weft__handle {
+    struct weft__fd fd; /* bound to a loop only when a stream first waits */
+    enum weft__file_fs fs;
+    uint64_t device;
+    bool open;
+    bool stream;
+    bool append;
+    bool nonblocking;  /* O_NONBLOCK is still set: a ring read would fail instead of waiting */
+    bool await_writer; /* a FIFO whose first writer has not come: its end is not the end */
+};
+
+/* How a system call is made. */
+enum weft__file_way {
+    WEFT__FILE_PLAIN,  /* at once; whoever waits has nothing better to do */
+    WEFT__FILE_NOWAIT, /* at once if it need not wait, else -EAGAIN */
+    WEFT__FILE_RING,   /* submitted; the task parks */
+    WEFT__FILE_POOL    /* plain, in a worker thread, as part of one job */
+};
+
+/*
+ * Begins a public call: gives way to other tasks if this thread did much file work without a
+ * break, and checks for cancellation.  Returns the way to begin with, or an error with its
+ * message set.
+ */
+int weft__file_begin(struct weft_task **ret_self);
+/* The same inside a long operation; 0 or -ECANCELED. */
+int weft__file_pace(struct weft_task *self);
+/* The way for what waits: ring where the loop has the opcode, else pool. */
+enum weft__file_way weft__file_way_waiting(const struct weft_task *self, uint8_t opcode);
+/* The way to create or truncate path: at once where its folder lies in memory. */
+enum weft__file_way weft__file_way_creating(const struct weft_task *self, const char *path);
+
+/* Single system calls: a count, a descriptor, or a negative errno; no message. */
+int weft__file_step_open(enum weft__file_way way, const char *path, int flags, unsigned mode);
+int64_t weft__file_step_read(enum weft__file_way way, struct weft__handle *handle, void *data,
+                             size_t len, int64_t offset);
+int64_t weft__file_step_write(enum weft__file_way way, struct weft__handle *handle,
+                              const void *data, size_t len, int64_t offset);
+
+/*
+ * Whole ladders: one operation, whatever it takes.  Counts may be short; no message, but
+ * weft__file_fail knows what to make of the code.
+ */
+int weft__file_do_open(struct weft_task *self, enum weft__file_way way, const char *path, int flags,
+                       unsigned mode);
+int64_t weft__file_do_read(struct weft_task *self, enum weft__file_way way,
+                           struct weft__handle *handle, void *data, size_t len, int64_t offset);
+int64_t weft__file_do_write(struct weft_task *self, enum weft__file_way way,
+                            struct weft__handle *handle, const void *data, size_t len,
+                            int64_t offset);
+int weft__file_do_sync(struct weft_task *self, enum weft__file_way way,
+                       struct weft__handle *handle);
+int weft__file_do_truncate(struct weft_task *self, enum weft__file_way way,
+                           struct weft__handle *handle, int64_t size);
+
+/* Takes the descriptor and learns what it is; -EISDIR for a folder: then it is closed. */
+int weft__handle_init(struct weft__handle *handle, int fd, int flags, int64_t *ret_size);
+/* Closes; the error is one of delayed writing. */
+int weft__handle_close(struct weft__handle *handle);
+int64_t weft__handle_size(struct weft__handle *handle);
+
+/* Streams: as the calls above; they wait for readiness, and SIGPIPE is an error instead. */
+int64_t weft__stream_read(struct weft__handle *handle, void *data, size_t len);
+int64_t weft__stream_write(struct weft__handle *handle, const void *data, size_t len);
+/* A FIFO without a reader cannot be opened for writing: tries until one is there. */
+int weft__stream_open_fifo(const char *path, int flags);
+
+/* What is remembered of a device, or of asking it now. */
+enum weft__file_fs weft__mount_find(uint64_t device);
+enum weft__file_fs weft__mount_learn(int fd, uint64_t device);
+bool weft__mount_in_memory(int fd);
+
+/* Sets "verb path: text" and returns err; a cancellation and missing memory keep their own. */
+int weft__file_fail(int64_t err, const char *verb, const char *path);
+
+/* WEFT_FILE_BACKEND: "inline", "ring" or "pool"; "auto" if nothing is forced. */
+const char *weft__file_backend(void);
+
+/* ---- the cursor ---- */
+
+/*
+ * One buffer serves reading and writing, for only one of them is under way:
+ *
+ *     reading: bytes[rpos .. rend) are the bytes of the file before offset
+ *     writing: bytes[0 .. pending) belong at offset
+ *
+ * so that the cursor is always at offset - (rend - rpos) + pending.
+ */
+struct weft_file {
+    struct weft__handle handle;
+    char *bytes;
+    size_t cap;   /* of bytes, without the page behind it for a NUL */
+    size_t ahead; /* how much is read at a time; 0: the least, after a seek */
+    size_t rpos;
+    size_t rend;
+    size_t pending;
+    int64_t offset;
+    char cut;     /* what stood where a lent line has its NUL */
+    bool has_cut; /* it stands at rpos */
+    bool readable;
+    bool writable;
+    bool at_end; /* append: offset is wherever the end is now */
+    bool busy;   /* a task is inside a call that uses the cursor */
+    bool stale;  /* the file was changed by position meanwhile: forget what was read ahead */
+    char path[];
+};
+
+enum weft__file_need { WEFT__FILE_TO_READ = 1, WEFT__FILE_TO_WRITE = 2 };
+
+/* A call that uses the cursor: one task at a time. Returns the way, or an error. */
+int weft__cursor_enter(struct weft_file *file, const char *verb, unsigned need,
+                       struct weft_task **ret_self);
+/* Ends it; returns result. */
+int64_t weft__cursor_leave(struct weft_file *file, int64_t result);
+/* What was written and not yet given to the kernel is given to it. No message. */
+int weft__cursor_flush(struct weft_file *file, struct weft_task *self, enum weft__file_way way);
+/* Forgets what was read ahead; the cursor stays where it is. */
+void weft__cursor_drop(struct weft_file *file);
+void weft__cursor_free(struct weft_file *file);
+/* Learns where the end is, if that is where the cursor is. */
+int weft__cursor_settle(struct weft_file *file);
+static inline int64_t weft__cursor_tell(const struct weft_file *file)
+{
+    return file->offset - (int64_t)(file->rend - file->rpos) + (int64_t)file->pending;
+}
+
+/* ---- a seam for tests ---- */
+
+enum weft__file_call {
+    WEFT__FILE_CALL_NONE,
+    WEFT__FILE_CALL_OPEN,
+    WEFT__FILE_CALL_READ,
+    WEFT__FILE_CALL_WRITE,
+    WEFT__FILE_CALL_STAT,
+    WEFT__FILE_CALL_SYNC,
+    WEFT__FILE_CALL_TRUNCATE,
+    WEFT__FILE_CALL_CLOSE
+};
+
+/* The nth call of a kind, counted down, fails with error; or, with error 0, is cut to limit. */
+struct weft__file_fault {
+    enum weft__file_call call;
+    unsigned nth;
+    int error;
+    size_t limit;
+    bool and_later;
+};
+/* Of the whole process, for a test has one task that does I/O, on whatever thread. */
+extern struct weft__file_fault weft__file_fault;
+/* 0, or the error that the test wants; *len may be cut. */
+int weft__file_fault_hit(enum weft__file_call call, size_t *len);
+
+#endif

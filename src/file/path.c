@@ -1,0 +1,113 @@
+/*
+ * path.c - folders and names: each call is one job.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "file/file_int.h"
+#include "thread/thread_int.h"
+
+struct change {
+    const char *path;
+    const char *to;
+    char *copy; /* of path, cut at each slash in turn */
+    unsigned mode;
+};
+
+static int is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int make_one(const char *path, unsigned mode, bool may_exist)
+{
+    if (mkdir(path, mode) == 0)
+        return 0;
+    int err = -errno;
+    return err == -EEXIST && may_exist && is_folder(path) ? 0 : err;
+}
+
+static int run_mkdir(void *arg)
+{
+    struct change *change = arg;
+    char *copy = change->copy;
+    if (copy == NULL)
+        return make_one(change->path, change->mode, false);
+    for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        if (slash[1] == '\0' || slash[1] == '/')
+            continue;
+        *slash = '\0';
+        int err = make_one(copy, 0777, true);
+        *slash = '/';
+        if (err < 0 && err != -EROFS && err != -EACCES)
+            return err;
+    }
+    return make_one(copy, change->mode, true);
+}
+
+static int run_rename(void *arg)
+{
+    const struct change *change = arg;
+    return rename(change->path, change->to) < 0 ? -errno : 0;
+}
+
+static int run_remove(void *arg)
+{
+    const struct change *change = arg;
+    if (unlink(change->path) == 0)
+        return 0;
+    if (errno != EISDIR)
+        return -errno;
+    return rmdir(change->path) < 0 ? -errno : 0;
+}
+
+static int run(weft_fn fn, struct change *change)
+{
+    struct weft_task *self;
+    int way = weft__file_begin(&self);
+    if (way < 0)
+        return way;
+    if (way == WEFT__FILE_PLAIN)
+        return fn(change);
+    return weft__offload(WEFT__OFFLOAD_FILES, fn, change);
+}
+
+int weft_mkdir(const char *path, unsigned mode, bool parents)
+{
+    if (path == NULL || *path == '\0')
+        return weft__fail(-EINVAL, "weft_mkdir without a path");
+    struct change change = {.path = path, .mode = mode != 0 ? mode : 0777};
+    if (parents) {
+        change.copy = weft__strdup(path);
+        if (change.copy == NULL)
+            return weft__fail_nomem();
+    }
+    int err = run(run_mkdir, &change);
+    weft__free(change.copy);
+    return err < 0 ? weft__file_fail(err, "mkdir", path) : 0;
+}
+
+int weft_rename(const char *from, const char *to)
+{
+    if (from == NULL || to == NULL)
+        return weft__fail(-EINVAL, "weft_rename without two paths");
+    int err = run(run_rename, &(struct change){.path = from, .to = to});
+    if (err == -ENOMEM || err == -ECANCELED)
+        return weft__file_fail(err, "rename", from);
+    return err < 0 ? weft__fail_with(err, "rename %s to %s", from, to) : 0;
+}
+
+int weft_remove(const char *path)
+{
+    if (path == NULL)
+        return weft__fail(-EINVAL, "weft_remove without a path");
+    int err = run(run_remove, &(struct change){.path = path});
+    return err < 0 ? weft__file_fail(err, "remove", path) : 0;
+}
