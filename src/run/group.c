@@ -64,7 +64,8 @@ static void set_name(struct weft_task *task, const char *name)
  * Stacks begin at the same offset of a page, and equal offsets compete for the same cache
  * lines: the top moves by a few lines from one stack to the next.
  */
-static struct weft_task *task_new(struct weft__loop *loop, size_t stack_size)
+static __attribute__((noinline)) struct weft_task *task_map(struct weft__loop *loop,
+                                                            size_t stack_size)
 {
     struct weft__stack stack;
     int err = weft__stack_take(&loop->stacks, stack_size, &stack);
@@ -72,52 +73,55 @@ static struct weft_task *task_new(struct weft__loop *loop, size_t stack_size)
         weft__fail_with(err, "a stack of %zu bytes for a task", stack_size);
         return NULL;
     }
+#if WEFT__ASAN
+    __asan_unpoison_memory_region(stack.base + WEFT__STACK_GUARD, stack.size - WEFT__STACK_GUARD);
+#endif
     size_t colour = (loop->stacks.colour++ & 15) * 64;
     size_t top = (stack.size - 64 - colour - sizeof(struct weft_task)) & ~(size_t)63;
     struct weft_task *task = (struct weft_task *)(void *)(stack.base + top);
-    /* Field by field: this is the hottest path of all, and half of the struct needs no value. */
-    task->context = (struct weft__context){0};
     task->loop = loop;
-    task->wait = NULL;
-    task->cancelled = false;
-    task->in_cancel = false;
-    task->outermost = NULL;
-    task->result = NULL;
     task->stack = stack;
-    task->name[0] = '\0';
-    weft__ctx_init(&task->ctx, stack.base + WEFT__STACK_GUARD, top - WEFT__STACK_GUARD, run_task,
-                   task);
     return task;
 }
 
-int weft_group_spawn_with(weft_group *public_group, weft_fn fn, void *arg,
-                          const weft_spawn_options *options)
+static inline struct weft_task *task_new(struct weft__loop *loop, size_t stack_size)
 {
-    struct weft__group *group = weft__group_of(public_group);
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return -ENOMEM;
-    if (fn == NULL || group->scope.task == NULL || group->ended)
-        return weft__fail(-EINVAL, "spawn into a group that has ended");
-    if (group->scope.task->loop != self->loop)
-        return weft__fail(-EINVAL, "spawn into a group of another thread");
+    struct weft_task *task = loop->free_tasks;
+    if (__builtin_expect(task != NULL && stack_size == loop->default_stack, 1)) {
+        loop->free_tasks = task->next_ready;
+        loop->n_free_tasks--;
+    } else {
+        task = task_map(loop, stack_size);
+        if (task == NULL)
+            return NULL;
+    }
+    char *base = task->stack.base + WEFT__STACK_GUARD;
+#if WEFT__ASAN
+    /* The frames of the task before have left their red zones. */
+    __asan_unpoison_memory_region(base, (size_t)((char *)task - base));
+#endif
+    /* Field by field: this is the hottest path of all, and half of the struct needs no value. */
+    task->context = (struct weft__context){0};
+    task->wait = NULL;
+    task->in_cancel = false;
+    task->outermost = NULL;
+    task->name[0] = '\0';
+    weft__ctx_init(&task->ctx, base, (size_t)((char *)task - base), run_task, task);
+    return task;
+}
+
+/* The common end of both ways to spawn: the child runs at once. */
+static inline int spawn(struct weft__group *group, struct weft_task *self, struct weft_task *task,
+                        weft_fn fn, void *arg, int *result)
+{
     struct weft__loop *loop = self->loop;
-    size_t stack_size =
-        options != NULL && options->stack_size != 0 ? options->stack_size : loop->default_stack;
-    struct weft_task *task = task_new(loop, stack_size);
-    if (task == NULL)
-        return weft__context->error_code;
     task->fn = fn;
     task->arg = arg;
+    task->result = result;
     task->group = group;
     task->scope = &group->scope;
     task->id = ++loop->next_id;
-    task->cancelled = weft__scope_is_effective(loop, &group->scope);
-    if (options != NULL) {
-        task->result = options->result;
-        if (options->name != NULL)
-            set_name(task, options->name);
-    }
+    task->cancelled = loop->n_cancelled > 0 && weft__scope_is_effective(loop, &group->scope);
     weft__list_push_back(&group->children, &task->sibling);
     group->n_children++;
     loop->n_tasks++;
@@ -125,9 +129,49 @@ int weft_group_spawn_with(weft_group *public_group, weft_fn fn, void *arg,
     return 0;
 }
 
-int weft_group_spawn(weft_group *group, weft_fn fn, void *arg)
+static __attribute__((cold)) int refuse(const struct weft__group *group, struct weft_task *self)
 {
-    return weft_group_spawn_with(group, fn, arg, NULL);
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    if (group->scope.task != NULL && group->scope.task->loop != self->loop)
+        return weft__fail(-EINVAL, "spawn into a group of another thread");
+    return weft__fail(-EINVAL, "spawn into a group that has ended");
+}
+
+static inline bool may_spawn(const struct weft__group *group, const struct weft_task *self,
+                             weft_fn fn)
+{
+    return self != NULL && fn != NULL && group->scope.task != NULL && !group->ended &&
+           group->scope.task->loop == self->loop;
+}
+
+int weft_group_spawn_with(weft_group *public_group, weft_fn fn, void *arg,
+                          const weft_spawn_options *options)
+{
+    struct weft__group *group = weft__group_of(public_group);
+    struct weft_task *self = weft__self();
+    if (!may_spawn(group, self, fn))
+        return refuse(group, self);
+    size_t stack_size = options != NULL ? options->stack_size : 0;
+    stack_size = stack_size != 0 ? weft__stack_round(stack_size) : self->loop->default_stack;
+    struct weft_task *task = task_new(self->loop, stack_size);
+    if (task == NULL)
+        return weft__context->error_code;
+    if (options != NULL && options->name != NULL)
+        set_name(task, options->name);
+    return spawn(group, self, task, fn, arg, options != NULL ? options->result : NULL);
+}
+
+int weft_group_spawn(weft_group *public_group, weft_fn fn, void *arg)
+{
+    struct weft__group *group = weft__group_of(public_group);
+    struct weft_task *self = weft__self();
+    if (!may_spawn(group, self, fn))
+        return refuse(group, self);
+    struct weft_task *task = task_new(self->loop, self->loop->default_stack);
+    if (task == NULL)
+        return weft__context->error_code;
+    return spawn(group, self, task, fn, arg, NULL);
 }
 
 static __attribute__((cold)) void keep_error(struct weft__group *group, struct weft_task *task,

@@ -272,10 +272,11 @@ struct weft__flush {
 struct weft__loop {
     struct weft_task *ready_first;
     struct weft_task *ready_last;
-    struct weft_task *zombie; /* has ended; its stack is given back after the switch */
-    int *errno_at;            /* this thread's errno, saved for each task */
-    int budget;               /* tasks to run before I/O is polled */
-    uint32_t n_cancelled;     /* scopes that are cancelled and not left yet */
+    struct weft_task *free_tasks; /* ended ones whose stacks are kept as they are, by next_ready */
+    struct weft_task *zombie;     /* has ended; its stack is given back after the switch */
+    int *errno_at;                /* this thread's errno, saved for each task */
+    int budget;                   /* tasks to run before I/O is polled */
+    uint32_t n_cancelled;         /* scopes that are cancelled and not left yet */
     size_t n_tasks;
     size_t n_pending; /* operations in flight and offloaded jobs */
     bool native_resumed;
@@ -292,7 +293,8 @@ struct weft__loop {
     const struct weft__backend *backend;
     void *backend_data;
     struct weft__inbox *inbox;
-    size_t default_stack;
+    size_t default_stack; /* as weft__stack_round gives it */
+    size_t n_free_tasks;
     struct weft__rand rand;
     uint64_t n_checkpoints;
     struct weft__scope *cancel_at_scope;
@@ -331,6 +333,8 @@ static inline int weft__checkpoint(struct weft_task *self)
 }
 
 /* Scheduler internals shared by its files. */
+enum { WEFT__FREE_TASKS = 64 };
+void weft__free_tasks_done(struct weft__loop *loop);
 void weft__switch_away(struct weft_task *self);
 void weft__start_child(struct weft_task *self, struct weft_task *child);
 /* The task's last call: its entry function returns what this returns. */

@@ -114,6 +114,7 @@ int weft__loop_new(weft_backend kind, struct weft__loop **ret)
     loop->default_stack = WEFT__LIMIT_STACK_DEFAULT;
     if (WEFT__ASAN || WEFT__TSAN)
         loop->default_stack *= 4;
+    loop->default_stack = weft__stack_round(loop->default_stack);
     native_init(loop);
     int err = weft__inbox_new(&loop->inbox);
     if (err == 0)
@@ -153,6 +154,7 @@ void weft__loop_free(struct weft__loop *loop)
     loop->backend->done(loop);
     weft__inbox_unref(loop->inbox);
     weft__timers_done(&loop->timers);
+    weft__free_tasks_done(loop);
     weft__stacks_done(&loop->stacks);
     weft__context = NULL;
     weft__error_move(weft__context_get(), &loop->native.context);
@@ -223,8 +225,10 @@ static int run_on(struct weft__loop *loop, weft_fn fn, void *arg, const weft_run
     struct main_call call = {.fn = fn, .arg = arg};
     weft_group group;
     size_t old_stack = loop->default_stack;
-    if (options->stack_size != 0)
-        loop->default_stack = options->stack_size;
+    if (options->stack_size != 0) {
+        weft__free_tasks_done(loop);
+        loop->default_stack = weft__stack_round(options->stack_size);
+    }
     loop->seed = options->seed;
     if (options->seed != 0)
         weft__rand_init(&loop->rand, options->seed);
@@ -237,6 +241,8 @@ static int run_on(struct weft__loop *loop, weft_fn fn, void *arg, const weft_run
     int joined = weft_group_wait(&group);
     loop->in_run = false;
     loop->seed = 0;
+    if (loop->default_stack != old_stack)
+        weft__free_tasks_done(loop);
     loop->default_stack = old_stack;
     if (err < 0)
         return weft__fail_code(err);

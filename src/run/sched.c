@@ -72,16 +72,37 @@ static inline struct weft_task *pick(struct weft__loop *loop)
     return task;
 }
 
-static __attribute__((noinline)) void reap(struct weft__loop *loop)
+static __attribute__((noinline)) void give_stack(struct weft__loop *loop, struct weft_task *task)
+{
+    /* The task's own struct lies on the stack that is given back. */
+    struct weft__stack stack = task->stack;
+    weft__stack_give(&loop->stacks, &stack);
+}
+
+void weft__free_tasks_done(struct weft__loop *loop)
+{
+    while (loop->free_tasks != NULL) {
+        struct weft_task *task = loop->free_tasks;
+        loop->free_tasks = task->next_ready;
+        give_stack(loop, task);
+    }
+    loop->n_free_tasks = 0;
+}
+
+static inline void reap(struct weft__loop *loop)
 {
     struct weft_task *zombie = loop->zombie;
     loop->zombie = NULL;
 #if WEFT__TSAN
     __tsan_destroy_fiber(zombie->ctx.fiber.tsan);
 #endif
-    /* The task's own struct lies on the stack that is given back. */
-    struct weft__stack stack = zombie->stack;
-    weft__stack_give(&loop->stacks, &stack);
+    if (zombie->stack.size == loop->default_stack && loop->n_free_tasks < WEFT__FREE_TASKS) {
+        zombie->next_ready = loop->free_tasks;
+        loop->free_tasks = zombie;
+        loop->n_free_tasks++;
+    } else {
+        give_stack(loop, zombie);
+    }
 }
 
 /* Somebody has switched here. */

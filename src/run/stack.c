@@ -95,7 +95,13 @@ static int class_of(size_t size, unsigned *ret)
     return 0;
 }
 
-static void give_to_slab(struct weft__stacks *stacks, const struct weft__stack *stack);
+size_t weft__stack_round(size_t size)
+{
+    unsigned class = 0;
+    if (class_of(size, &class) < 0)
+        return size;
+    return (size_t)(WEFT__LIMIT_STACK_MIN + WEFT__STACK_GUARD) << class;
+}
 
 void weft__stacks_init(struct weft__stacks *stacks)
 {
@@ -123,8 +129,6 @@ static void slab_unmap(struct weft__stacks *stacks, struct weft__slab *slab)
 
 void weft__stacks_done(struct weft__stacks *stacks)
 {
-    while (stacks->n_hot > 0)
-        give_to_slab(stacks, &stacks->hot[--stacks->n_hot]);
     for (unsigned class = 0; class < WEFT__STACK_CLASSES; class ++) {
         struct weft__list *head = &stacks->slabs[class];
         while (!weft__list_is_empty(head)) {
@@ -183,7 +187,6 @@ static int take_from_slab(struct weft__stacks *stacks, unsigned class, struct we
         slab = WEFT__CONTAINER(head->next, struct weft__slab, node);
     }
     ret->slab = slab;
-    ret->class = class;
     ret->size = slab->stack_size;
     if (slab->free != NULL) {
         struct free_stack *free = slab->free;
@@ -208,21 +211,10 @@ int weft__stack_take(struct weft__stacks *stacks, size_t size, struct weft__stac
     unsigned class;
     if (class_of(size, &class) < 0)
         return -EINVAL;
-    if (__builtin_expect(stacks->n_hot > 0 && stacks->hot_class == class, 1)) {
-        *ret = stacks->hot[--stacks->n_hot];
-    } else {
-        int err = take_from_slab(stacks, class, ret);
-        if (err < 0)
-            return err;
-    }
-#if WEFT__ASAN
-    /* The frames of the task before have left their red zones. */
-    __asan_unpoison_memory_region(ret->base + WEFT__STACK_GUARD, ret->size - WEFT__STACK_GUARD);
-#endif
-    return 0;
+    return take_from_slab(stacks, class, ret);
 }
 
-static void give_to_slab(struct weft__stacks *stacks, const struct weft__stack *stack)
+void weft__stack_give(struct weft__stacks *stacks, const struct weft__stack *stack)
 {
     struct weft__slab *slab = stack->slab;
     struct weft__list *head = &stacks->slabs[slab->class];
@@ -243,16 +235,6 @@ static void give_to_slab(struct weft__stacks *stacks, const struct weft__stack *
     struct weft__slab *last = WEFT__CONTAINER(head->prev, struct weft__slab, node);
     if (last != slab && last->n_live == 0 && last->n_fresh == 0)
         slab_unmap(stacks, last);
-}
-
-void weft__stack_give(struct weft__stacks *stacks, const struct weft__stack *stack)
-{
-    if (stacks->n_hot == 0)
-        stacks->hot_class = stack->class;
-    if (__builtin_expect(stacks->n_hot < WEFT__STACKS_HOT && stacks->hot_class == stack->class, 1))
-        stacks->hot[stacks->n_hot++] = *stack;
-    else
-        give_to_slab(stacks, stack);
 }
 
 bool weft__stack_is_guard(const struct weft__stack *stack, const void *address)

@@ -23,17 +23,11 @@ struct weft__stack {
     char *base;  /* lowest address, guard included */
     size_t size; /* guard included */
     unsigned valgrind_id;
-    unsigned class;
 };
 
 enum { WEFT__STACK_CLASSES = 16, WEFT__STACK_GUARD = 16 * 1024 };
 
-enum { WEFT__STACKS_HOT = 8 };
-
 struct weft__stacks {
-    struct weft__stack hot[WEFT__STACKS_HOT]; /* the last ones given back, of one class */
-    int n_hot;
-    unsigned hot_class;
     struct weft__list slabs[WEFT__STACK_CLASSES]; /* those with a free stack; most recent first */
     size_t n_slabs[WEFT__STACK_CLASSES];
     size_t n_free; /* stacks that were used before and wait for reuse */
@@ -46,6 +40,8 @@ void weft__stacks_done(struct weft__stacks *stacks);
 /* size is rounded up to a power of two between the limits; -ENOMEM, -EINVAL beyond the largest. */
 int weft__stack_take(struct weft__stacks *stacks, size_t size, struct weft__stack *ret);
 void weft__stack_give(struct weft__stacks *stacks, const struct weft__stack *stack);
+/* What a stack of this size is rounded up to. */
+size_t weft__stack_round(size_t size);
 /* Is the address in the guard of this stack? */
 bool weft__stack_is_guard(const struct weft__stack *stack, const void *address);
 
