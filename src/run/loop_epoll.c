@@ -66,8 +66,9 @@ static bool try_recv(struct weft__op *op)
         if (n < 0 && errno == ENOTSOCK)
             n = read(fd->fd, op->data, op->len);
         if (n >= 0) {
-            /* Short: nothing is left, and the next arrival is a new event. The end stays readable. */
-            fd->maybe_readable = n == 0 || (size_t)n == op->len;
+            /* Short: nothing is left, and the next arrival is a new event.  The end may have been
+             * told together with the last bytes. */
+            fd->maybe_readable = n == 0 || (size_t)n == op->len || fd->ended;
             return ended(op, n);
         }
         if (errno == EINTR)
@@ -235,6 +236,8 @@ static void advance(struct weft__op *op)
 
 static void handle(struct weft__fd *fd, uint32_t events)
 {
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        fd->ended = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         fd->maybe_readable = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))

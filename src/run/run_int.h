@@ -146,6 +146,7 @@ struct weft__fd {
     bool registered;     /* epoll: edge-triggered, once */
     bool maybe_readable; /* epoll: no EAGAIN since the last event */
     bool maybe_writable;
+    bool ended; /* epoll: the peer's end or an error was told, once and for all */
 };
 
 enum weft__op_kind {

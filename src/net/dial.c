@@ -1,0 +1,234 @@
+/*
+ * dial.c - connecting: RFC 8305, "happy eyeballs".
+ *
+ * Each address gets a task of its own in one group.  The next one starts when the one before
+ * has failed, or has not succeeded within the delay; the first connection made ends the group,
+ * and what connects after it is closed by its own task.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "net/net_int.h"
+
+struct race {
+    weft_stream *winner;
+    struct weft__list waiters; /* the dialling task */
+    size_t n_ended;
+};
+
+struct attempt {
+    struct race *race;
+    const weft_address *address;
+    int err;
+};
+
+static int run_attempt(void *arg)
+{
+    struct attempt *attempt = arg;
+    struct race *race = attempt->race;
+    weft_stream *stream = NULL;
+    attempt->err = weft__sock_connect(attempt->address, &stream);
+    race->n_ended++;
+    if (attempt->err == 0) {
+        if (race->winner == NULL)
+            race->winner = stream;
+        else
+            weft_stream_free(stream);
+    }
+    weft__waitq_wake_all(&race->waiters, 0);
+    return 0;
+}
+
+/* ---- what to say when all have failed ---- */
+
+static bool is_unreachable(int err)
+{
+    return err == -ENETUNREACH || err == -EHOSTUNREACH || err == -ENETDOWN || err == -EHOSTDOWN ||
+           err == -EADDRNOTAVAIL || err == -EAFNOSUPPORT || err == -EACCES || err == -EPERM;
+}
+
+/* A lack in this process, which no other address cures and the caller may. */
+static bool is_local(int err)
+{
+    return err == -ENOMEM || err == -EMFILE || err == -ENFILE || err == -ENOBUFS;
+}
+
+static int code_of(const struct attempt *attempts, size_t n)
+{
+    size_t refused = 0;
+    size_t unreachable = 0;
+    size_t timed_out = 0;
+    for (size_t i = 0; i < n; i++) {
+        int err = attempts[i].err;
+        if (is_local(err) || err == -ECANCELED)
+            return err;
+        refused += err == -ECONNREFUSED || err == -ENOENT;
+        unreachable += is_unreachable(err);
+        timed_out += err == -ETIMEDOUT;
+    }
+    if (unreachable == n)
+        return WEFT_EUNREACHABLE;
+    if (refused > 0 && refused + unreachable == n)
+        return WEFT_EREFUSED;
+    return timed_out > 0 ? WEFT_ECONNECT_TIMEOUT : WEFT_ECONNECT;
+}
+
+static void add_text(char *text, size_t size, const char *more)
+{
+    size_t len = strlen(text);
+    snprintf(text + len, size - len, "%s", more);
+}
+
+static int fail_attempts(const char *where, const char *host, const struct attempt *attempts,
+                         size_t n)
+{
+    char text[WEFT__ERROR_TEXT_MAX] = "";
+    int code = code_of(attempts, n);
+    if (code == -ECANCELED)
+        return weft__cancel_error(weft__self());
+    for (size_t i = 0; i < n; i++) {
+        char address[WEFT_ADDRESS_TEXT_MAX] = "";
+        weft__address_format_host(attempts[i].address, address, sizeof address);
+        if (i > 0)
+            add_text(text, sizeof text, "; ");
+        if (n > 1 || strcmp(address, host) != 0) {
+            add_text(text, sizeof text, address);
+            add_text(text, sizeof text, ": ");
+        }
+        add_text(text, sizeof text, weft_error_text(attempts[i].err));
+    }
+    return weft__fail(code, "connect to %s failed: %s", where, text);
+}
+
+/* ---- the race ---- */
+
+/* Until an attempt ends, or for the time of a head start. */
+static int wait_for_news(struct race *race, int64_t timeout)
+{
+    struct weft__waiter waiter;
+    weft_scope scope;
+    weft_scope_enter(&scope, timeout);
+    int err = (int)weft__waitq_wait(&race->waiters, &waiter, "connect");
+    err = weft_scope_exit(&scope, err);
+    return err == -ETIMEDOUT ? 0 : err;
+}
+
+static int run_race(weft_group *group, struct race *race, struct attempt *attempts, size_t n,
+                    int64_t delay)
+{
+    int err = 0;
+    for (size_t i = 0; i < n && race->winner == NULL && err == 0; i++) {
+        size_t ended = race->n_ended;
+        err =
+            weft_group_spawn_with(group, run_attempt, &attempts[i], WEFT_SPAWN(.name = "connect"));
+        if (err < 0)
+            return err;
+        bool last = i + 1 == n;
+        while (err == 0 && race->winner == NULL &&
+               (last ? race->n_ended < n : race->n_ended == ended)) {
+            err = wait_for_news(race, last ? WEFT_FOREVER : delay);
+            if (!last)
+                break;
+        }
+    }
+    return err;
+}
+
+static int dial_several(const char *where, const char *host, const weft_address *addresses,
+                        size_t n, int64_t delay, weft_stream **ret)
+{
+    struct attempt attempts[WEFT__LIMIT_RESOLVED_ADDRESSES];
+    struct race race = {.winner = NULL};
+    weft_group group;
+    weft__list_init(&race.waiters);
+    for (size_t i = 0; i < n; i++)
+        attempts[i] = (struct attempt){.race = &race, .address = &addresses[i]};
+    int err = weft_group_init(&group, WEFT_GROUP(.name = "connect"));
+    if (err < 0)
+        return err;
+    err = run_race(&group, &race, attempts, n, delay);
+    weft_group_cancel(&group, "another address was connected first");
+    int joined = weft_group_wait(&group);
+    /* Connected and cancelled at once: connected. */
+    if (race.winner != NULL) {
+        *ret = race.winner;
+        return 0;
+    }
+    if (err == 0)
+        err = joined;
+    if (err == -ECANCELED)
+        return weft__cancel_error(weft__self());
+    return err < 0 ? err : fail_attempts(where, host, attempts, n);
+}
+
+int weft__dial_addresses(const char *host, uint16_t port, const weft_address *addresses, size_t n,
+                         int64_t delay, weft_stream **ret)
+{
+    char where[WEFT__LIMIT_HOST_NAME + 16];
+    assert(n > 0 && n <= WEFT__LIMIT_RESOLVED_ADDRESSES);
+    if (strchr(host, ':') != NULL && host[0] != '[')
+        snprintf(where, sizeof where, "[%s]:%u", host, port);
+    else
+        snprintf(where, sizeof where, "%s:%u", host, port);
+    if (n > 1)
+        return dial_several(where, host, addresses, n, delay, ret);
+    struct attempt attempt = {.address = addresses};
+    attempt.err = weft__sock_connect(addresses, ret);
+    return attempt.err < 0 ? fail_attempts(where, host, &attempt, 1) : 0;
+}
+
+/* ---- public ---- */
+
+static int resolve_and_dial(const char *host, uint16_t port, int64_t delay, weft_stream **ret)
+{
+    weft_address *addresses;
+    size_t n;
+    int err = weft_resolve(host, port, &addresses, &n);
+    if (err < 0)
+        return err;
+    err = weft__dial_addresses(host, port, addresses, n, delay, ret);
+    weft__free(addresses);
+    return err;
+}
+
+int weft_dial(const char *host, uint16_t port, const weft_dial_options *options, weft_stream **ret)
+{
+    weft_dial_options all = {0};
+    if (options != NULL)
+        memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    int64_t delay = all.happy_eyeballs_delay > 0 ? all.happy_eyeballs_delay : WEFT_MS(250);
+    if (all.timeout <= 0 || all.timeout == WEFT_FOREVER)
+        return resolve_and_dial(host, port, delay, ret);
+    weft_scope scope;
+    weft_scope_enter(&scope, all.timeout);
+    int err = resolve_and_dial(host, port, delay, ret);
+    err = weft_scope_exit(&scope, err);
+    if (err == -ETIMEDOUT)
+        return weft__fail(WEFT_ECONNECT_TIMEOUT, "connect to %.253s:%u timed out after %.6g s",
+                          host, port, (double)all.timeout * 1e-9);
+    return err;
+}
+
+int weft_dial_address(const weft_address *address, weft_stream **ret)
+{
+    char host[WEFT_ADDRESS_TEXT_MAX];
+    int err = weft__address_format_host(address, host, sizeof host);
+    if (err < 0)
+        return err;
+    if (weft__address_family(address) != AF_UNIX)
+        return weft__dial_addresses(host, weft_address_port(address), address, 1, 0, ret);
+    struct attempt attempt = {.address = address};
+    attempt.err = weft__sock_connect(address, ret);
+    return attempt.err < 0 ? fail_attempts(host, host, &attempt, 1) : 0;
+}
+
+int weft_dial_unix(const char *path, weft_stream **ret)
+{
+    weft_address address;
+    int err = weft__address_unix(path, &address);
+    return err < 0 ? err : weft_dial_address(&address, ret);
+}

@@ -1,0 +1,292 @@
+/*
+ * listen.c - listening sockets and accepting.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "net/net_int.h"
+
+enum { BACKLOG = 511 };
+
+struct weft_listener {
+    struct weft__endpoint endpoint;
+    struct weft__op op;
+    weft_address address;
+    char *path; /* of a Unix socket that is removed at the end, or NULL */
+    dev_t dev;
+    ino_t ino;
+    bool accepting; /* a task is in accept: it frees the listener that is closed meanwhile */
+    bool closed;
+};
+
+static void loop_ends(struct weft__endpoint *endpoint)
+{
+    (void)endpoint;
+}
+
+/* Only the file that this listener made: another one may stand there by now. */
+static void remove_path(weft_listener *listener)
+{
+    struct stat st;
+    if (listener->path != NULL && lstat(listener->path, &st) == 0 && st.st_dev == listener->dev &&
+        st.st_ino == listener->ino)
+        unlink(listener->path);
+}
+
+static void listener_free(weft_listener *listener)
+{
+    weft__endpoint_close(&listener->endpoint);
+    remove_path(listener);
+    weft__free(listener->path);
+    weft__free(listener);
+}
+
+/* ---- making one ---- */
+
+static int set_options(int descriptor, int family, bool reuse_port)
+{
+    int one = 1;
+    int zero = 0;
+    if (family == AF_UNIX)
+        return 0;
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    /* Accepted connections inherit it. */
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (family == AF_INET6)
+        setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+    if (reuse_port && setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Does somebody accept on the Unix socket that is in the way? */
+static bool is_stale(const weft_address *address)
+{
+    struct sockaddr_un un;
+    struct stat st;
+    memcpy(&un, address->opaque, sizeof un);
+    if (un.sun_path[0] == '\0' || lstat(un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return false;
+    int probe = weft__sock_open(AF_UNIX);
+    if (probe < 0)
+        return false;
+    bool refused =
+        connect(probe, weft__address_sockaddr(address), address->len) < 0 && errno == ECONNREFUSED;
+    close(probe);
+    return refused;
+}
+
+static int bind_to(int descriptor, const weft_address *address)
+{
+    if (bind(descriptor, weft__address_sockaddr(address), address->len) == 0)
+        return 0;
+    if (errno != EADDRINUSE || weft__address_family(address) != AF_UNIX || !is_stale(address))
+        return -errno;
+    struct sockaddr_un un;
+    memcpy(&un, address->opaque, sizeof un);
+    unlink(un.sun_path);
+    return bind(descriptor, weft__address_sockaddr(address), address->len) == 0 ? 0 : -errno;
+}
+
+static int open_bound(const weft_address *address, const weft_listen_options *options)
+{
+    int family = weft__address_family(address);
+    int descriptor = weft__sock_open(family);
+    if (descriptor < 0)
+        return descriptor;
+    int err = set_options(descriptor, family, options->reuse_port);
+    if (err == 0)
+        err = bind_to(descriptor, address);
+    if (err == 0 && listen(descriptor, options->backlog > 0 ? options->backlog : BACKLOG) < 0)
+        err = -errno;
+    if (err == 0)
+        return descriptor;
+    close(descriptor);
+    return err;
+}
+
+static int fail_listen(const weft_address *address, int err)
+{
+    char text[WEFT_ADDRESS_TEXT_MAX] = "";
+    weft_address_format(address, text, sizeof text);
+    return weft__fail_with(err, "listen on %s", text);
+}
+
+static int listener_new(const weft_address *address, const weft_listen_options *options,
+                        weft_listener **ret)
+{
+    weft_listen_options all = {0};
+    if (options != NULL)
+        memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    int descriptor = open_bound(address, &all);
+    if (descriptor < 0)
+        return fail_listen(address, descriptor);
+    weft_listener *listener = weft__calloc(1, sizeof *listener);
+    if (listener == NULL) {
+        close(descriptor);
+        return weft__fail_nomem();
+    }
+    int err = weft__endpoint_init(&listener->endpoint, descriptor, loop_ends);
+    if (err < 0) {
+        weft__free(listener);
+        return err;
+    }
+    struct sockaddr_storage storage = {0};
+    socklen_t len = sizeof storage;
+    getsockname(descriptor, (struct sockaddr *)&storage, &len);
+    weft__address_set(&listener->address, &storage, len);
+    *ret = listener;
+    return 0;
+}
+
+/* All addresses of both families, or of IPv4 where there is no IPv6. */
+static int listen_any(uint16_t port, const weft_listen_options *options, weft_listener **ret)
+{
+    weft_address address;
+    weft_address_parse("::", port, &address);
+    int err = listener_new(&address, options, ret);
+    if (err != -EAFNOSUPPORT && err != -EADDRNOTAVAIL)
+        return err;
+    weft_address_parse("0.0.0.0", port, &address);
+    return listener_new(&address, options, ret);
+}
+
+int weft_listen(const char *host, uint16_t port, const weft_listen_options *options,
+                weft_listener **ret)
+{
+    weft_address *addresses;
+    size_t n;
+    if (host == NULL || host[0] == '\0')
+        return listen_any(port, options, ret);
+    int err = weft_resolve(host, port, &addresses, &n);
+    if (err < 0)
+        return err;
+    err = -EADDRNOTAVAIL;
+    for (size_t i = 0; i < n && (err == -EADDRNOTAVAIL || err == -EAFNOSUPPORT); i++)
+        err = listener_new(&addresses[i], options, ret);
+    weft__free(addresses);
+    return err;
+}
+
+int weft_listen_unix(const char *path, const weft_listen_options *options, weft_listener **ret)
+{
+    weft_address address;
+    weft_listener *listener;
+    struct stat st;
+    int err = weft__address_unix(path, &address);
+    if (err < 0)
+        return err;
+    err = listener_new(&address, options, &listener);
+    if (err < 0)
+        return err;
+    if (path[0] != '@' && lstat(path, &st) == 0) {
+        listener->path = weft__strdup(path);
+        if (listener->path == NULL) {
+            unlink(path);
+            listener_free(listener);
+            return weft__fail_nomem();
+        }
+        listener->dev = st.st_dev;
+        listener->ino = st.st_ino;
+    }
+    *ret = listener;
+    return 0;
+}
+
+/* ---- accepting ---- */
+
+/* The connection is gone or forbidden; the next one may be fine (accept(2), "Error handling"). */
+static bool is_of_connection(int err)
+{
+    switch (-err) {
+    case ECONNABORTED:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EPERM:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* No descriptor or memory for a connection: it stays in the kernel's queue for later. */
+static bool is_shortage(int err)
+{
+    return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
+}
+
+static int accept_one(weft_listener *listener)
+{
+    int64_t pause = WEFT_MS(100);
+    for (;;) {
+        struct weft__op *op = &listener->op;
+        op->kind = WEFT__OP_ACCEPT;
+        op->fd = &listener->endpoint.fd;
+        int64_t result = weft__op_run(op, WEFT_FOREVER);
+        if (result >= 0 || listener->closed)
+            return (int)result;
+        if (is_shortage((int)result)) {
+            int err = weft_sleep(pause);
+            if (err < 0 || listener->closed)
+                return -ECANCELED;
+            pause = pause * 2 < WEFT_SEC(1) ? pause * 2 : WEFT_SEC(1);
+        } else if (!is_of_connection((int)result)) {
+            return (int)result;
+        }
+    }
+}
+
+int weft_listener_accept(weft_listener *listener, weft_stream **ret)
+{
+    int err = weft__endpoint_check(&listener->endpoint, "accept");
+    if (err < 0)
+        return err;
+    if (listener->accepting)
+        return weft__fail(-EBUSY, "another task is accepting on this listener");
+    listener->accepting = true;
+    int descriptor = accept_one(listener);
+    listener->accepting = false;
+    if (listener->closed) {
+        if (descriptor >= 0)
+            close(descriptor);
+        listener_free(listener);
+        return weft__fail(WEFT_ECLOSED, "accept: the listener was closed");
+    }
+    if (descriptor == -ECANCELED)
+        return weft__cancel_error(weft__self());
+    if (descriptor < 0) {
+        char text[WEFT_ADDRESS_TEXT_MAX] = "";
+        weft_address_format(&listener->address, text, sizeof text);
+        return weft__fail_with(descriptor, "accept on %s", text);
+    }
+    return weft__sock_new(descriptor, NULL, ret);
+}
+
+uint16_t weft_listener_port(const weft_listener *listener)
+{
+    return weft_address_port(&listener->address);
+}
+
+void weft_listener_close(weft_listener *listener)
+{
+    if (listener == NULL || listener->closed)
+        return;
+    if (!listener->accepting) {
+        listener_free(listener);
+        return;
+    }
+    listener->closed = true;
+    weft__op_cancel(&listener->op);
+}
