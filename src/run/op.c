@@ -100,6 +100,9 @@ int64_t weft__op_run(struct weft__op *op, int64_t timeout)
     if (err < 0)
         return err;
     struct weft__loop *loop = self->loop;
+    /* Before the start: an operation that has begun may already have taken data. */
+    if (timeout != WEFT_FOREVER && weft__timers_reserve(&loop->timers) < 0)
+        return -ENOMEM;
     op->done = NULL;
     op->wait.cancel = op_wait_cancelled;
     op->wait.what = what_of(op);
@@ -107,18 +110,16 @@ int64_t weft__op_run(struct weft__op *op, int64_t timeout)
     if (loop->backend->start(loop, op)) {
         op->in_flight = false;
         loop->n_pending--;
+        /* A descriptor that is always ready must not keep the others waiting. */
+        if (--loop->budget <= 0)
+            weft__yield(self);
         return op->result;
     }
     op->timer.fire = op_timed_out;
     op->timer.index = 0;
     if (timeout != WEFT_FOREVER) {
         int64_t when = weft__clock_add(weft__loop_now(loop), timeout);
-        if (weft__timer_start(&loop->timers, &op->timer, when) < 0) {
-            weft__op_cancel(op);
-            if (op->in_flight)
-                weft__park(self, &op->wait);
-            return -ENOMEM;
-        }
+        weft__timer_start(&loop->timers, &op->timer, when);
     }
     weft__park(self, &op->wait);
     weft__timer_stop(&loop->timers, &op->timer);

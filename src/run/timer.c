@@ -59,6 +59,11 @@ static int grow(struct weft__timers *timers)
     return 0;
 }
 
+int weft__timers_reserve(struct weft__timers *timers)
+{
+    return timers->n < timers->cap ? 0 : grow(timers);
+}
+
 int weft__timer_start(struct weft__timers *timers, struct weft__timer *timer, int64_t when)
 {
     if (timer->index != 0)

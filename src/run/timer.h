@@ -26,6 +26,8 @@ struct weft__timers {
     uint32_t cap;
 };
 
+/* 0, or -ENOMEM: after success the next start cannot fail. */
+int weft__timers_reserve(struct weft__timers *timers);
 /* 0, or -ENOMEM: then it is not started. timer->fire is set by the caller. */
 int weft__timer_start(struct weft__timers *timers, struct weft__timer *timer, int64_t when);
 void weft__timer_stop(struct weft__timers *timers, struct weft__timer *timer);
