@@ -20,30 +20,30 @@ enum { WEFT_OFF = -1, WEFT_ON = 1 };
 
 typedef struct weft_client_options {
     size_t size;
-    const char *base_url;     /* relative URLs are appended to it */
-    const char *bearer;       /* Authorization: Bearer ...; only ever sent to base_url's origin */
-    const char *username;     /* Basic; with base_url only ever sent to its origin */
+    const char *base_url; /* relative URLs are appended to it */
+    const char *bearer;   /* Authorization: Bearer ...; only ever sent to base_url's origin */
+    const char *username; /* Basic; with base_url only ever sent to its origin */
     const char *password;
     const weft_pair *headers; /* sent with every request; ends with {0} */
     const weft_pair *params;  /* appended to every URL's query; ends with {0} */
     const char *user_agent;   /* default "weft/VERSION" */
-    int64_t timeout;          /* total time of one call, retries and redirects included; default none */
-    int64_t connect_timeout;  /* DNS, TCP and TLS together; default 5 s */
-    int64_t read_timeout;     /* without a byte; default 5 s */
-    int64_t write_timeout;    /* without a byte; default 5 s */
-    int64_t pool_timeout;     /* for a free connection; default none */
-    size_t max_connections;   /* per loop; default 100 */
-    size_t max_per_origin;    /* default none */
-    size_t max_idle;          /* kept for reuse; default 20 */
-    int64_t idle_timeout;     /* default 5 s */
-    uint64_t body_max;        /* of a response read into memory; default 1 GiB */
-    bool http2;               /* reserved for HTTP/2 by ALPN */
-    bool insecure_no_verify;  /* accept any certificate: for tests only */
-    const char *ca_file;      /* PEM, instead of the system's store */
+    int64_t timeout; /* total time of one call, retries and redirects included; default none */
+    int64_t connect_timeout; /* DNS, TCP and TLS together; default 5 s */
+    int64_t read_timeout;    /* without a byte; default 5 s */
+    int64_t write_timeout;   /* without a byte; default 5 s */
+    int64_t pool_timeout;    /* for a free connection; default none */
+    size_t max_connections;  /* per loop; default 100 */
+    size_t max_per_origin;   /* default none */
+    size_t max_idle;         /* kept for reuse; default 20 */
+    int64_t idle_timeout;    /* default 5 s */
+    uint64_t body_max;       /* of a response read into memory; default 1 GiB */
+    bool http2;              /* reserved for HTTP/2 by ALPN */
+    bool insecure_no_verify; /* accept any certificate: for tests only */
+    const char *ca_file;     /* PEM, instead of the system's store */
     const char *ca_dir;
-    int follow_redirects;     /* default off */
-    int max_redirects;        /* default 20 */
-    int raise_for_status;     /* default off: a 4xx or 5xx is a response, not an error */
+    int follow_redirects;           /* default off */
+    int max_redirects;              /* default 20 */
+    int raise_for_status;           /* default off: a 4xx or 5xx is a response, not an error */
     const weft_retry_policy *retry; /* copies; default none */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
@@ -55,8 +55,8 @@ typedef struct weft_request_options {
     const void *content;      /* the body's bytes */
     size_t content_len;
     const char *content_type;
-    const weft_pair *form;    /* body as application/x-www-form-urlencoded; ends with {0} */
-    int64_t timeout;          /* total; WEFT_FOREVER switches the client's off */
+    const weft_pair *form; /* body as application/x-www-form-urlencoded; ends with {0} */
+    int64_t timeout;       /* total; WEFT_FOREVER switches the client's off */
     int64_t connect_timeout;
     int64_t read_timeout;
     int64_t write_timeout;
@@ -68,59 +68,513 @@ typedef struct weft_request_options {
 } weft_request_options;
 #define WEFT_REQUEST(...) WEFT_OPTIONS(weft_request_options, __VA_ARGS__)
 
+/**
+ * weft_client_new() - a client: settings and connections that calls share
+ * @options: copies, NULL for defaults.
+ * @ret:     gives, free with weft_client_free().
+ *
+ * The settings never change afterwards.  Any number of tasks and threads may use one client; each
+ * loop has its own connections.  Nothing is connected or loaded before the first call.
+ *
+ * Fields that carry secrets (Authorization, Cookie, and names with token, secret, api-key, password
+ * or session in them) are sent to base_url's origin only; without a base_url, to the origin of the
+ * URL that a call names.  A redirect to another origin drops them for good.
+ *
+ * More idle connections than max_idle are closed after 100 ms, all of them after idle_timeout.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   WEFT_EINVALID_URL, WEFT_EUNSUPPORTED_PROTOCOL base_url; WEFT_ELOCAL_PROTOCOL a field
+ *           that would break a request; -EINVAL; -ENOMEM.
+ * Source:   httpx.Client, httpx.AsyncClient.
+ * Since:    0.1
+ */
 WEFT_API int weft_client_new(const weft_client_options *options, weft_client **ret);
+
+/**
+ * weft_client_free() - close a client
+ * @client: takes. NULL is allowed.
+ *
+ * Idle connections of this thread's loop are closed at once, those of other threads when their
+ * loops next run or end.  Calls that wait for a connection fail with WEFT_ECLIENT_CLOSED, calls
+ * under way finish, responses stay usable.  Calls on other threads must have ended.
+ *
+ * Suspends: never.
+ * Source:   httpx.Client.close.
+ * Since:    0.1
+ */
 WEFT_API void weft_client_free(weft_client *client);
 
-/* One-off calls: a client of their own each time, no pooling. */
+/* ---- one-off calls ---- */
+
+/**
+ * weft_get() - one GET without a client, the response in memory
+ * @url:     borrows. Absolute, http or https.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * A client of its own does the call, and keeps no connection: for more than a few calls, make a
+ * client.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.get.
+ * Since:    0.1
+ */
 WEFT_API int weft_get(const char *url, const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_head() - one HEAD without a client, the response in memory
+ * @url:     borrows. Absolute, http or https.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * A client of its own does the call, and keeps no connection: for more than a few calls, make a
+ * client.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.head.
+ * Since:    0.1
+ */
 WEFT_API int weft_head(const char *url, const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_post() - one POST without a client, the response in memory
+ * @url:     borrows. Absolute, http or https.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * A client of its own does the call, and keeps no connection: for more than a few calls, make a
+ * client.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.post.
+ * Since:    0.1
+ */
 WEFT_API int weft_post(const char *url, const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_put() - one PUT without a client, the response in memory
+ * @url:     borrows. Absolute, http or https.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * A client of its own does the call, and keeps no connection: for more than a few calls, make a
+ * client.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.put.
+ * Since:    0.1
+ */
 WEFT_API int weft_put(const char *url, const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_patch() - one PATCH without a client, the response in memory
+ * @url:     borrows. Absolute, http or https.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * A client of its own does the call, and keeps no connection: for more than a few calls, make a
+ * client.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.patch.
+ * Since:    0.1
+ */
 WEFT_API int weft_patch(const char *url, const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_delete() - one DELETE without a client, the response in memory
+ * @url:     borrows. Absolute, http or https.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * A client of its own does the call, and keeps no connection: for more than a few calls, make a
+ * client.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.delete.
+ * Since:    0.1
+ */
 WEFT_API int weft_delete(const char *url, const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_request() - one request without a client, the response in memory
+ * @method:  borrows. A token, sent as it is: methods are case-sensitive.
+ * @url:     borrows. Absolute, http or https.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * A client of its own does the call, and keeps no connection: for more than a few calls, make a
+ * client.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.request.
+ * Since:    0.1
+ */
 WEFT_API int weft_request(const char *method, const char *url, const weft_request_options *options,
                           weft_response **ret);
 
-/* The same through a client; the response's body is in memory. */
+/* ---- calls through a client ---- */
+
+/**
+ * weft_client_get() - GET, the response in memory
+ * @client:  borrows.
+ * @url:     borrows. Absolute, or appended to the client's base_url.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.Client.get.
+ * Since:    0.1
+ */
 WEFT_API int weft_client_get(weft_client *client, const char *url,
                              const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_client_head() - HEAD, the response in memory
+ * @client:  borrows.
+ * @url:     borrows. Absolute, or appended to the client's base_url.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.Client.head.
+ * Since:    0.1
+ */
 WEFT_API int weft_client_head(weft_client *client, const char *url,
                               const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_client_post() - POST, the response in memory
+ * @client:  borrows.
+ * @url:     borrows. Absolute, or appended to the client's base_url.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.Client.post.
+ * Since:    0.1
+ */
 WEFT_API int weft_client_post(weft_client *client, const char *url,
                               const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_client_put() - PUT, the response in memory
+ * @client:  borrows.
+ * @url:     borrows. Absolute, or appended to the client's base_url.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.Client.put.
+ * Since:    0.1
+ */
 WEFT_API int weft_client_put(weft_client *client, const char *url,
                              const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_client_patch() - PATCH, the response in memory
+ * @client:  borrows.
+ * @url:     borrows. Absolute, or appended to the client's base_url.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.Client.patch.
+ * Since:    0.1
+ */
 WEFT_API int weft_client_patch(weft_client *client, const char *url,
                                const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_client_delete() - DELETE, the response in memory
+ * @client:  borrows.
+ * @url:     borrows. Absolute, or appended to the client's base_url.
+ * @options: borrows, NULL for defaults.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.Client.delete.
+ * Since:    0.1
+ */
 WEFT_API int weft_client_delete(weft_client *client, const char *url,
                                 const weft_request_options *options, weft_response **ret);
+
+/**
+ * weft_client_request() - a request, the response in memory
+ * @client:  borrows.
+ * @method:  borrows. A token of at most 31 bytes, sent as it is: methods are case-sensitive.
+ * @url:     borrows. Absolute, or appended to the client's base_url.
+ * @options: borrows, NULL for defaults. A field that is set counts instead of the client's; header
+ *           fields and params are merged.
+ * @ret:     gives, free with weft_response_free(). Untouched on failure.
+ *
+ * The same call works in a task and in plain code.  An idle connection to the origin is used if
+ * there is one.  If it turns out dead before an answer came, the request is sent once more on a new
+ * one, where that cannot do its work twice: idempotent methods only.  A server that answers before
+ * it has taken the whole body is heard.
+ *
+ * A status is not an error unless raise_for_status says so.  With a retry policy, failures and
+ * statuses of its list are tried again for idempotent methods, and for others while nothing was
+ * sent; a Retry-After is the least that is waited; when attempts or time are used up, the last
+ * response is returned.  Redirects are followed if follow_redirects says so: 303, and 301 and 302
+ * after POST, become GET; secrets do not cross origins.
+ *
+ * Suspends: yes, for a free connection, DNS, connecting, TLS, writing, reading, between attempts.
+ * Cancel:   -ECANCELED. The connection is closed, its place in the pool is free.
+ * Return:   0, or negative; the message begins with the method and the URL without its password.
+ * Errors:   WEFT_EINVALID_URL, WEFT_EUNSUPPORTED_PROTOCOL, WEFT_ELOCAL_PROTOCOL: nothing was sent;
+ *           WEFT_EDNS, WEFT_EDNS_NOT_FOUND; WEFT_EREFUSED, WEFT_EUNREACHABLE, WEFT_ECONNECT;
+ *           WEFT_ETLS, WEFT_ETLS_VERIFY; WEFT_ECONNECT_TIMEOUT, WEFT_EREAD_TIMEOUT, WEFT_EWRITE_TIMEOUT,
+ *           WEFT_EPOOL_TIMEOUT, WEFT_ETOTAL_TIMEOUT; WEFT_EREAD, WEFT_EWRITE, WEFT_EDISCONNECTED,
+ *           WEFT_ETRUNCATED; WEFT_EREMOTE_PROTOCOL, WEFT_EHEADER_TOO_LARGE, WEFT_EBODY_TOO_LARGE;
+ *           WEFT_ETOO_MANY_REDIRECTS, WEFT_EHTTP_STATUS; WEFT_ECLIENT_CLOSED; -EINVAL; -ENOMEM.
+ * Source:   httpx.Client.request; RFC 9110, RFC 9112.
+ * Since:    0.1
+ */
 WEFT_API int weft_client_request(weft_client *client, const char *method, const char *url,
                                  const weft_request_options *options, weft_response **ret);
 
-/* Returns when the head has come; the body is read with weft_response_read. */
+/**
+ * weft_client_stream() - a request, the response's body as it comes
+ * @client:  borrows.
+ * @method:  borrows. A token of at most 31 bytes, sent as it is: methods are case-sensitive.
+ * @url:     borrows. Absolute, or appended to the client's base_url.
+ * @options: borrows, NULL for defaults. A total timeout bounds the reading of the body too.
+ * @ret:     gives, free with weft_response_free(). It has a connection of the pool until its body
+ *           is read to the end or it is freed. Untouched on failure.
+ *
+ * Returns when the head has come; the body is read with weft_response_read(), on this thread.
+ * Retries cover what comes before the body.
+ *
+ * Suspends: yes, like weft_client_request().
+ * Cancel:   -ECANCELED. The connection is closed, its place in the pool is free.
+ * Return:   0, or negative: see weft_client_request().
+ * Source:   httpx.Client.stream.
+ * Since:    0.1
+ */
 WEFT_API int weft_client_stream(weft_client *client, const char *method, const char *url,
                                 const weft_request_options *options, weft_response **ret);
 
 /* ---- responses ---- */
 
+/**
+ * weft_response_free() - release a response
+ * @response: takes. NULL is allowed. A body that was not read to its end closes its connection.
+ *
+ * Suspends: never.
+ * Source:   httpx.Response.close.
+ * Since:    0.1
+ */
 WEFT_API void weft_response_free(weft_response *response);
-WEFT_API int weft_response_status(const weft_response *response);
-WEFT_API const char *weft_response_reason(const weft_response *response);
-WEFT_API const char *weft_response_http_version(const weft_response *response); /* "HTTP/1.1" */
-WEFT_API const weft_headers *weft_response_headers(const weft_response *response);
-WEFT_API const char *weft_response_header(const weft_response *response, const char *name);
-WEFT_API const char *weft_response_url(const weft_response *response); /* of the last hop */
-WEFT_API const char *weft_response_text(const weft_response *response, size_t *ret_len);
-WEFT_API const void *weft_response_content(const weft_response *response, size_t *ret_len);
-WEFT_API int64_t weft_response_read(weft_response *response, void *data, size_t len);
-WEFT_API int weft_response_read_all(weft_response *response);
-WEFT_API int weft_response_raise_for_status(weft_response *response);
-WEFT_API int64_t weft_response_elapsed(const weft_response *response);
-WEFT_API int weft_response_attempts(const weft_response *response);
-WEFT_API int weft_response_redirects(const weft_response *response);
-WEFT_API int64_t weft_response_content_length(const weft_response *response); /* -1 unknown */
 
-/* What the pool of the calling thread's loop holds. */
+/**
+ * weft_response_status() - the status code
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   200, 404, ...
+ * Source:   httpx.Response.status_code.
+ * Since:    0.1
+ */
+WEFT_API int weft_response_status(const weft_response *response);
+
+/**
+ * weft_response_reason() - the text beside the status
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   lends until the response is freed; "" if there was none.
+ * Source:   httpx.Response.reason_phrase.
+ * Since:    0.1
+ */
+WEFT_API const char *weft_response_reason(const weft_response *response);
+
+/**
+ * weft_response_http_version() - the version the server spoke
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   lends a static string: "HTTP/1.0" or "HTTP/1.1".
+ * Source:   httpx.Response.http_version.
+ * Since:    0.1
+ */
+WEFT_API const char *weft_response_http_version(const weft_response *response);
+
+/**
+ * weft_response_headers() - all header fields
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   lends until the response is freed.
+ * Source:   httpx.Response.headers.
+ * Since:    0.1
+ */
+WEFT_API const weft_headers *weft_response_headers(const weft_response *response);
+
+/**
+ * weft_response_header() - the first field of a name
+ * @response: borrows.
+ * @name:     borrows. Upper and lower case are the same.
+ *
+ * Suspends: never.
+ * Return:   lends until the response is freed; NULL if there is none.
+ * Source:   httpx.Response.headers.get.
+ * Since:    0.1
+ */
+WEFT_API const char *weft_response_header(const weft_response *response, const char *name);
+
+/**
+ * weft_response_url() - the URL of the last hop, with its password
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   lends until the response is freed.
+ * Source:   httpx.Response.url.
+ * Since:    0.1
+ */
+WEFT_API const char *weft_response_url(const weft_response *response);
+
+/**
+ * weft_response_text() - the body as text, with a NUL behind it
+ * @response: borrows.
+ * @ret_len:  borrows, to be filled with its bytes; may be NULL.
+ *
+ * Suspends: never.
+ * Return:   lends until the response is freed; never NULL for a response in memory. NULL with the
+ *           message of WEFT_ERESPONSE_NOT_READ for one that is still a stream.
+ * Source:   httpx.Response.text.
+ * Since:    0.1
+ */
+WEFT_API const char *weft_response_text(const weft_response *response, size_t *ret_len);
+
+/**
+ * weft_response_content() - the body as bytes
+ * @response: borrows.
+ * @ret_len:  borrows, to be filled with its bytes; may be NULL.
+ *
+ * Suspends: never.
+ * Return:   lends until the response is freed; never NULL for a response in memory. NULL with the
+ *           message of WEFT_ERESPONSE_NOT_READ for one that is still a stream.
+ * Source:   httpx.Response.content.
+ * Since:    0.1
+ */
+WEFT_API const void *weft_response_content(const weft_response *response, size_t *ret_len);
+
+/**
+ * weft_response_read() - the next bytes of the body
+ * @response: borrows.
+ * @data:     borrows, to be filled.
+ * @len:      bytes of room.
+ *
+ * After an error but -ECANCELED and -ENOMEM the connection is closed, and every later call
+ * fails too.
+ *
+ * Suspends: yes, until at least one byte has come.
+ * Cancel:   -ECANCELED, nothing is lost: the body can be read on.
+ * Return:   bytes, at most len; 0 at the end of a whole body; or negative.
+ * Errors:   WEFT_ETRUNCATED the body ended too early; WEFT_EREAD_TIMEOUT, WEFT_ETOTAL_TIMEOUT;
+ *           WEFT_EREAD; WEFT_EREMOTE_PROTOCOL; -ENOMEM.
+ * Source:   httpx.Response.iter_raw.
+ * Since:    0.1
+ */
+WEFT_API int64_t weft_response_read(weft_response *response, void *data, size_t len);
+
+/**
+ * weft_response_read_all() - read a streamed body into memory
+ * @response: borrows. Afterwards weft_response_text() and its sisters work.
+ *
+ * Suspends: yes, until the end of the body.
+ * Cancel:   -ECANCELED, the connection is closed.
+ * Return:   0, also if it is in memory already; or negative.
+ * Errors:   WEFT_ESTREAM_CONSUMED a part of it was read already; WEFT_EBODY_TOO_LARGE; those of
+ *           weft_response_read().
+ * Source:   httpx.Response.read.
+ * Since:    0.1
+ */
+WEFT_API int weft_response_read_all(weft_response *response);
+
+/**
+ * weft_response_raise_for_status() - make an error of a 4xx or 5xx
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   0, or WEFT_EHTTP_STATUS with a message like "404 Not Found for url http://...".
+ * Source:   httpx.Response.raise_for_status.
+ * Since:    0.1
+ */
+WEFT_API int weft_response_raise_for_status(weft_response *response);
+
+/**
+ * weft_response_elapsed() - how long the call took
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   nanoseconds to the end of the body, attempts and redirects included; 0 before it.
+ * Source:   httpx.Response.elapsed.
+ * Since:    0.1
+ */
+WEFT_API int64_t weft_response_elapsed(const weft_response *response);
+
+/**
+ * weft_response_attempts() - how many attempts there were
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   1 or more.
+ * Source:   tenacity statistics attempt_number.
+ * Since:    0.1
+ */
+WEFT_API int weft_response_attempts(const weft_response *response);
+
+/**
+ * weft_response_redirects() - how many redirects were followed
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   0 or more.
+ * Source:   len(httpx.Response.history).
+ * Since:    0.1
+ */
+WEFT_API int weft_response_redirects(const weft_response *response);
+
+/**
+ * weft_response_content_length() - what the Content-Length field says
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   bytes, -1 if there is none.
+ * Source:   RFC 9110 8.6.
+ * Since:    0.1
+ */
+WEFT_API int64_t weft_response_content_length(const weft_response *response);
+
 typedef struct weft_pool_stats {
     size_t size;
     size_t active;
@@ -129,6 +583,14 @@ typedef struct weft_pool_stats {
     uint64_t opened; /* since the client was made */
 } weft_pool_stats;
 
+/**
+ * weft_client_pool_stats() - what the pool of this thread's loop holds
+ * @client: borrows.
+ * @ret:    borrows, to be filled.
+ *
+ * Suspends: never.
+ * Since:    0.1
+ */
 WEFT_API void weft_client_pool_stats(weft_client *client, weft_pool_stats *ret);
 
 #if defined(__GNUC__)

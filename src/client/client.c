@@ -1,0 +1,329 @@
+/*
+ * client.c - a client: configuration that never changes, and a pool for each loop that uses it.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "client/client_int.h"
+
+#define PHASE_TIMEOUT WEFT_SEC(5)
+#define IDLE_TIMEOUT  WEFT_SEC(5)
+
+/* ---- configuration ---- */
+
+static int check_time(const char *name, int64_t given, int64_t usual, int64_t *ret)
+{
+    if (given < 0)
+        return weft__fail(-EINVAL, "%s is negative", name);
+    *ret = given != 0 ? given : usual;
+    return 0;
+}
+
+static int set_times(weft_client *client, const weft_client_options *options)
+{
+    struct weft__settings *settings = &client->settings;
+    int err = check_time("timeout", options->timeout, WEFT_FOREVER, &settings->total);
+    if (err == 0)
+        err = check_time("connect_timeout", options->connect_timeout, PHASE_TIMEOUT,
+                         &settings->connect);
+    if (err == 0)
+        err = check_time("read_timeout", options->read_timeout, PHASE_TIMEOUT, &settings->read);
+    if (err == 0)
+        err = check_time("write_timeout", options->write_timeout, PHASE_TIMEOUT, &settings->write);
+    if (err == 0)
+        err = check_time("pool_timeout", options->pool_timeout, WEFT_FOREVER, &settings->pool);
+    if (err == 0)
+        err = check_time("idle_timeout", options->idle_timeout, IDLE_TIMEOUT,
+                         &client->limits.idle_timeout);
+    return err;
+}
+
+static size_t or_default(size_t given, size_t usual)
+{
+    return given != 0 ? given : usual;
+}
+
+static void set_limits(weft_client *client, const weft_client_options *options)
+{
+    struct weft__settings *settings = &client->settings;
+    client->limits.connections = or_default(options->max_connections, WEFT__LIMIT_POOL_CONNECTIONS);
+    client->limits.per_origin = or_default(options->max_per_origin, SIZE_MAX);
+    client->limits.idle = or_default(options->max_idle, WEFT__LIMIT_POOL_IDLE);
+    settings->body_max = options->body_max != 0 ? options->body_max : WEFT__LIMIT_BODY_MAX;
+    settings->follow_redirects = options->follow_redirects > 0;
+    settings->raise_for_status = options->raise_for_status > 0;
+    settings->max_redirects =
+        options->max_redirects != 0 ? options->max_redirects : WEFT__LIMIT_REDIRECTS;
+    if (settings->max_redirects < 0)
+        settings->max_redirects = 0;
+}
+
+static int copy_text(const char *text, char **ret)
+{
+    if (text == NULL)
+        return 0;
+    *ret = weft__strdup(text);
+    return *ret != NULL ? 0 : weft__fail_nomem();
+}
+
+/* One block: the pairs, and the texts behind them. */
+static int copy_pairs(const weft_pair *pairs, weft_pair **ret)
+{
+    size_t n = 0;
+    size_t bytes = 0;
+    for (; pairs != NULL && pairs[n].name != NULL; n++)
+        bytes +=
+            strlen(pairs[n].name) + 1 + (pairs[n].value != NULL ? strlen(pairs[n].value) : 0) + 1;
+    if (n == 0)
+        return 0;
+    weft_pair *copy = weft__calloc(1, (n + 1) * sizeof *copy + bytes);
+    if (copy == NULL)
+        return weft__fail_nomem();
+    char *text = (char *)(copy + n + 1);
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(pairs[i].name) + 1;
+        copy[i].name = memcpy(text, pairs[i].name, len);
+        text += len;
+        if (pairs[i].value == NULL)
+            continue;
+        len = strlen(pairs[i].value) + 1;
+        copy[i].value = memcpy(text, pairs[i].value, len);
+        text += len;
+    }
+    *ret = copy;
+    return 0;
+}
+
+static int set_retry(weft_client *client, const weft_retry_policy *policy)
+{
+    size_t n = 0;
+    if (policy == NULL)
+        return 0;
+    weft__retry_policy_fill(policy, &client->retry);
+    while (client->retry.statuses[n] != 0)
+        n++;
+    client->retry_statuses = weft__alloc((n + 1) * sizeof(int));
+    if (client->retry_statuses == NULL)
+        return weft__fail_nomem();
+    memcpy(client->retry_statuses, client->retry.statuses, (n + 1) * sizeof(int));
+    client->retry.statuses = client->retry_statuses;
+    client->settings.retry = &client->retry;
+    return 0;
+}
+
+static int set_credentials(weft_client *client, const weft_client_options *options)
+{
+    char *value = NULL;
+    if (options->bearer != NULL) {
+        if (options->username != NULL)
+            return weft__fail(-EINVAL, "a client has either bearer or username, not both");
+        value = weft__asprintf("Bearer %s", options->bearer);
+        if (value == NULL)
+            return weft__fail_nomem();
+    } else if (options->username != NULL) {
+        const char *password = options->password != NULL ? options->password : "";
+        int err = weft__basic_value(options->username, strlen(options->username), password,
+                                    strlen(password), &value);
+        if (err < 0)
+            return err;
+    } else {
+        return 0;
+    }
+    int err = weft_headers_set(&client->headers, "Authorization", value);
+    weft__free(value);
+    return err;
+}
+
+static int set_headers(weft_client *client, const weft_client_options *options)
+{
+    weft_headers *headers = &client->headers;
+    const char *agent = options->user_agent != NULL ? options->user_agent : "weft/" WEFT_VERSION;
+    int err = weft_headers_set(headers, "Accept", "*/*");
+    if (err == 0)
+        err = weft_headers_set(headers, "User-Agent", agent);
+    if (err == 0)
+        err = set_credentials(client, options);
+    if (err == 0)
+        err = weft__request_merge(headers, options->headers, false);
+    if (err == 0)
+        err = weft__request_check_headers(headers, &client->close);
+    for (size_t i = 0; err == 0 && i < headers->len; i++) {
+        const struct weft__header *entry = &headers->entries[i];
+        if (!weft__header_is_secret(weft__header_name(headers, i), entry->name_len))
+            err = weft__headers_append_raw(&client->open_headers, weft__header_name(headers, i),
+                                           entry->name_len, weft__header_value(headers, i),
+                                           entry->value_len);
+    }
+    return err;
+}
+
+static int set_base(weft_client *client, const char *base_url)
+{
+    if (base_url == NULL || base_url[0] == '\0')
+        return 0;
+    int err = weft_url_parse(base_url, NULL, &client->base);
+    return err == 0 ? weft__request_check_url(client->base) : err;
+}
+
+static int configure(weft_client *client, const weft_client_options *options)
+{
+    int err = set_times(client, options);
+    set_limits(client, options);
+    if (err == 0)
+        err = set_base(client, options->base_url);
+    if (err == 0)
+        err = set_headers(client, options);
+    if (err == 0)
+        err = copy_pairs(options->params, &client->params);
+    if (err == 0)
+        err = set_retry(client, options->retry);
+    if (err == 0)
+        err = copy_text(options->ca_file, &client->ca_file);
+    if (err == 0)
+        err = copy_text(options->ca_dir, &client->ca_dir);
+    client->insecure_no_verify = options->insecure_no_verify;
+    return err;
+}
+
+/* ---- life ---- */
+
+int weft_client_new(const weft_client_options *options, weft_client **ret)
+{
+    static atomic_uint_fast64_t next_id;
+    weft_client_options all = {0};
+    if (options != NULL)
+        memcpy(&all, options,
+               options->size > 0 && options->size < sizeof all ? options->size : sizeof all);
+    weft_client *client = weft__calloc(1, sizeof *client);
+    if (client == NULL)
+        return weft__fail_nomem();
+    client->refs = 1;
+    client->id = atomic_fetch_add(&next_id, 1) + 1;
+    pthread_mutex_init(&client->lock, NULL);
+    weft__list_init(&client->pools);
+    weft__headers_init(&client->headers);
+    weft__headers_init(&client->open_headers);
+    int err = configure(client, &all);
+    if (err < 0) {
+        weft__client_unref(client);
+        return weft__fail_prefix(err, "client");
+    }
+    *ret = client;
+    return 0;
+}
+
+void weft__client_ref(weft_client *client)
+{
+    atomic_fetch_add_explicit(&client->refs, 1, memory_order_relaxed);
+}
+
+void weft__client_unref(weft_client *client)
+{
+    if (atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    pthread_mutex_destroy(&client->lock);
+    weft_url_free(client->base);
+    weft__headers_done(&client->headers);
+    weft__headers_done(&client->open_headers);
+    weft__free(client->params);
+    weft__free(client->retry_statuses);
+    weft__free(client->ca_file);
+    weft__free(client->ca_dir);
+    weft__free(client);
+}
+
+/*
+ * Pools of other loops are closed by a message to their threads.  Under the lock a pool that
+ * is still in the list has a loop that can be sent one: the end of a loop takes it out.
+ */
+void weft_client_free(weft_client *client)
+{
+    struct weft__pool *own = NULL;
+    struct weft__list *node;
+    if (client == NULL)
+        return;
+    pthread_mutex_lock(&client->lock);
+    client->closed = true;
+    while ((node = weft__list_pop_front(&client->pools)) != NULL) {
+        struct weft__pool *pool = WEFT__CONTAINER(node, struct weft__pool, node);
+        if (pool->loop == weft__loop_current)
+            own = pool;
+        else
+            weft__pool_close_remote(pool);
+    }
+    pthread_mutex_unlock(&client->lock);
+    if (own != NULL)
+        weft__pool_close(own);
+    weft__client_unref(client);
+}
+
+/* ---- what calls need of it ---- */
+
+/* The last pool that this thread used: looked at before the list, without the lock. */
+static _Thread_local struct {
+    uint64_t client_id;
+    struct weft__loop *loop;
+    struct weft__pool *pool;
+} last_pool;
+
+static struct weft__pool *find_pool(const weft_client *client, const struct weft__loop *loop)
+{
+    for (struct weft__list *node = client->pools.next; node != &client->pools; node = node->next) {
+        struct weft__pool *pool = WEFT__CONTAINER(node, struct weft__pool, node);
+        if (pool->loop == loop)
+            return pool;
+    }
+    return NULL;
+}
+
+int weft__client_pool(weft_client *client, struct weft__pool **ret)
+{
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    struct weft__loop *loop = self->loop;
+    if (last_pool.client_id == client->id && last_pool.loop == loop) {
+        *ret = last_pool.pool;
+        return 0;
+    }
+    int err = 0;
+    pthread_mutex_lock(&client->lock);
+    struct weft__pool *pool = find_pool(client, loop);
+    if (pool == NULL && client->closed)
+        err = weft__fail_code(WEFT_ECLIENT_CLOSED);
+    else if (pool == NULL)
+        err = weft__pool_new(client, loop, &pool);
+    if (err == 0 && weft__list_is_empty(&pool->node))
+        weft__list_push_back(&client->pools, &pool->node);
+    pthread_mutex_unlock(&client->lock);
+    if (err < 0)
+        return err;
+    last_pool.client_id = client->id;
+    last_pool.loop = loop;
+    last_pool.pool = pool;
+    *ret = pool;
+    return 0;
+}
+
+void weft__client_forget_pool(const struct weft__pool *pool)
+{
+    if (last_pool.pool == pool)
+        last_pool.client_id = 0;
+}
+
+void weft_client_pool_stats(weft_client *client, weft_pool_stats *ret)
+{
+    struct weft__pool *pool = NULL;
+    pthread_mutex_lock(&client->lock);
+    if (weft__loop_current != NULL)
+        pool = find_pool(client, weft__loop_current);
+    pthread_mutex_unlock(&client->lock);
+    *ret = (weft_pool_stats){0};
+    if (pool == NULL)
+        return;
+    ret->size = pool->n_conns;
+    ret->idle = pool->n_idle;
+    ret->active = pool->n_conns - pool->n_idle;
+    ret->waiting = pool->n_waiting;
+    ret->opened = pool->opened;
+}

@@ -1,0 +1,315 @@
+/*
+ * client_int.h - the HTTP client from inside.
+ *
+ *   client.c    configuration, the verbs, one client for many threads
+ *   request.c   what goes on the wire: URL, header fields, body
+ *   call.c      one call: hops, attempts, deadlines
+ *   pool.c      connections of one loop: slots, idle ones, who waits
+ *   conn.c      one connection: dialling, its buffer, its errors
+ *   conn_h1.c   one exchange over it
+ *   redirect.c  where a redirect leads, and what may go there
+ *   retry.c     which failures and statuses are worth another attempt
+ *   response.c  what the caller gets
+ *
+ * A client is immutable but for its list of pools and its TLS context, which have a lock.
+ * Everything else belongs to one loop and is touched on its thread alone.
+ */
+#ifndef WEFT_CLIENT_CLIENT_INT_H
+#define WEFT_CLIENT_CLIENT_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <weft/client.h>
+#include <weft/tls.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/list.h"
+#include "proto/h1.h"
+#include "proto/header.h"
+#include "retry/retry_int.h"
+#include "run/run_int.h"
+
+enum { WEFT__METHOD_MAX = 31 };
+
+/* ---- configuration ---- */
+
+/* What a call may override. */
+struct weft__settings {
+    int64_t total;
+    int64_t connect;
+    int64_t read;
+    int64_t write;
+    int64_t pool;
+    uint64_t body_max;
+    int max_redirects;
+    bool follow_redirects;
+    bool raise_for_status;
+    const weft_retry_policy *retry; /* NULL: one attempt */
+};
+
+struct weft__pool_limits {
+    size_t connections;
+    size_t per_origin;
+    size_t idle;
+    int64_t idle_timeout;
+};
+
+struct weft__pool;
+
+struct weft_client {
+    atomic_int refs; /* the user's handle, each pool, each call */
+    atomic_bool closed;
+    uint64_t id; /* never used twice, unlike addresses */
+    pthread_mutex_t lock;
+    struct weft__list pools; /* under lock */
+    weft_tls *tls;           /* made under lock at the first https request, then fixed */
+
+    /* Immutable from here on. */
+    weft_url *base; /* NULL: URLs are absolute */
+    weft_pair *params;
+    weft_headers headers;      /* the default fields, credentials included */
+    weft_headers open_headers; /* those that any origin may see */
+    struct weft__settings settings;
+    struct weft__pool_limits limits;
+    weft_retry_policy retry;
+    int *retry_statuses;
+    char *ca_file;
+    char *ca_dir;
+    bool insecure_no_verify;
+    bool close; /* the default fields say "Connection: close" */
+
+    /* Instead of DNS, TCP and TLS; set before the first call. */
+    int (*dial)(void *userdata, const weft_url *url, weft_stream **ret);
+    void *dial_userdata;
+};
+
+void weft__client_ref(weft_client *client);
+void weft__client_unref(weft_client *client);
+/* The pool of the running loop, made at the first call. */
+int weft__client_pool(weft_client *client, struct weft__pool **ret);
+/* The pool ends, on its own thread. */
+void weft__client_forget_pool(const struct weft__pool *pool);
+
+/* ---- connections ---- */
+
+/* One slot of the pool, and the connection in it once there is one. */
+struct weft__conn {
+    struct weft__pool *pool; /* NULL once its loop has ended */
+    struct weft__origin *origin;
+    struct weft__list node; /* in pool->conns */
+    struct weft__list idle; /* in origin->idle, newest first */
+    struct weft__list age;  /* in pool->idle, oldest first */
+    weft_stream *stream;    /* NULL: a slot without a connection */
+    int64_t idle_since;
+    uint64_t requests; /* that it has carried */
+    int64_t read_timeout;
+    int64_t write_timeout;
+    struct weft__h1_head head;
+    struct weft__buf out; /* a request head */
+    char *in;             /* pages; NULL while idle */
+    size_t in_cap;
+    size_t in_start;
+    size_t in_end;
+};
+
+/* Fills an empty slot: DNS, TCP and TLS within one time. */
+int weft__conn_open(struct weft__conn *conn, weft_client *client, const weft_url *url,
+                    const struct weft__settings *settings);
+/* Ends the connection, not the slot. */
+void weft__conn_shut(struct weft__conn *conn);
+void weft__conn_set_timeouts(struct weft__conn *conn, int64_t read, int64_t write);
+/*
+ * Reads more behind the bytes that are there: how many, 0 at the end, or an error with its
+ * message.  limit: most bytes that may be kept unread.
+ */
+int64_t weft__conn_fill(struct weft__conn *conn, size_t limit);
+/* As fill, but into the caller's memory. */
+int64_t weft__conn_read(struct weft__conn *conn, void *data, size_t len);
+/* What a failed write of the request is to the caller, with its message. */
+int weft__conn_write_error(struct weft__conn *conn, int err);
+static inline char *weft__conn_bytes(const struct weft__conn *conn)
+{
+    return conn->in + conn->in_start;
+}
+static inline size_t weft__conn_available(const struct weft__conn *conn)
+{
+    return conn->in_end - conn->in_start;
+}
+/* "127.0.0.1:80" of the peer, or the origin where that is not known. */
+enum { WEFT__PEER_TEXT = 300 };
+const char *weft__conn_peer(const struct weft__conn *conn, char text[WEFT__PEER_TEXT]);
+
+/* ---- the pool ---- */
+
+struct weft__origin {
+    struct weft__origin *next; /* of the same bucket */
+    struct weft__list idle;
+    struct weft__list waiting; /* for the origin's own limit */
+    size_t claims;             /* slots, and waiters for one that only the pool's limit holds up */
+    size_t users;              /* connections and waiters: at 0 it goes */
+    uint32_t hash;
+    uint16_t port;
+    bool secure;
+    char host[];
+};
+
+struct weft__pool {
+    weft_client *client;
+    struct weft__loop *loop;
+    struct weft__inbox *inbox;
+    struct weft__list node; /* in client->pools */
+    struct weft__at_exit at_exit;
+    struct weft__post post; /* the client was freed on another thread */
+    struct weft__pool_limits limits;
+    struct weft__list conns;
+    struct weft__list idle;    /* oldest first */
+    struct weft__list waiting; /* for the pool's limit, in order of arrival */
+    struct weft__origin **buckets;
+    size_t n_buckets;
+    size_t n_origins;
+    size_t n_conns;
+    size_t n_idle;
+    size_t n_waiting;
+    size_t users; /* calls */
+    uint64_t opened;
+    uint64_t next_turn;
+    struct weft__timer timer;  /* of the oldest idle connection */
+    struct weft__spare *spare; /* input buffers */
+    size_t n_spare;
+    bool closed;
+    bool remote;     /* under the client's lock: post is, or will be, on its way */
+    bool loop_ended; /* nothing is left but this struct, which post frees */
+};
+
+int weft__pool_new(weft_client *client, struct weft__loop *loop, struct weft__pool **ret);
+/* Closes idle connections, fails those who wait; the pool goes with its last call. */
+void weft__pool_close(struct weft__pool *pool);
+/*
+ * As close, from another thread: the pool's own thread does it when it next gets to it.
+ * Under the client's lock.
+ */
+void weft__pool_close_remote(struct weft__pool *pool);
+void weft__pool_enter(struct weft__pool *pool);
+void weft__pool_leave(struct weft__pool *pool);
+/*
+ * A slot for the origin of url, with an idle connection if there is one.  Waits its turn, at
+ * most timeout.  Every slot must be given back by one of the next two.
+ */
+int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, int64_t timeout,
+                       struct weft__conn **ret);
+/* The connection is at the end of a message, and another may follow. */
+void weft__pool_release(struct weft__conn *conn, int64_t now);
+/* The connection, if there is one, is not to be used again. */
+void weft__pool_drop(struct weft__conn *conn);
+char *weft__pool_take_buffer(struct weft__pool *pool);
+/* size: of the buffer, which may have grown. */
+void weft__pool_give_buffer(struct weft__pool *pool, char *buffer, size_t size);
+enum { WEFT__IN_FIRST = 16 * 1024, WEFT__IN_MAX = 256 * 1024 };
+
+/* ---- a call ---- */
+
+struct weft__call {
+    weft_client *client;
+    struct weft__pool *pool;
+    const weft_request_options *options;
+    const char *method;
+    weft_url *url; /* of this hop */
+    struct weft__settings settings;
+    const weft_headers *headers; /* of this hop: own, or the client's */
+    weft_headers own;
+    const char *content_type; /* NULL: none of ours */
+    char *form;               /* an encoded form */
+    const void *body;
+    size_t body_len;
+    bool has_body;
+    bool stream;     /* the body is left to the caller */
+    bool foreign;    /* a redirect has left the origin that credentials are for */
+    bool became_get; /* a redirect has made it one */
+    bool close;      /* our fields say "Connection: close" */
+    bool sent;       /* bytes of this attempt's request may have left */
+    int redirects;
+    int64_t started;
+};
+
+int weft__call_run(weft_client *client, const char *method, const char *url,
+                   const weft_request_options *options, bool stream, weft_response **ret);
+
+/* Checks and merges everything; nothing is sent when it fails. */
+int weft__request_init(struct weft__call *call, const char *url);
+/* The fields of the present hop, after url, method or foreign have changed. */
+int weft__request_set_headers(struct weft__call *call);
+void weft__request_done(struct weft__call *call);
+/* http or https, with a host. */
+int weft__request_check_url(const weft_url *url);
+/*
+ * Sets fields in place of those of the same name; a NULL value removes them.  foreign: secret
+ * ones are left out.
+ */
+int weft__request_merge(weft_headers *headers, const weft_pair *pairs, bool foreign);
+/* Host is one; do the fields ask for the end of the connection? */
+int weft__request_check_headers(const weft_headers *headers, bool *ret_close);
+/* "Basic " and the rest: weft__free(). */
+int weft__basic_value(const char *username, size_t username_len, const char *password,
+                      size_t password_len, char **ret);
+
+/* Sends the request on a connection and reads the head of its final response. */
+int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *ret_answered,
+                      bool *ret_reusable);
+
+/* Does this response lead elsewhere, with a Location that says where? */
+bool weft__redirect_wanted(const struct weft__call *call, const weft_response *response);
+/* Makes the call that of the next hop. */
+int weft__redirect_follow(struct weft__call *call, const weft_response *response);
+
+/* What is kept of the attempts of a call. */
+struct weft__retrying {
+    weft_retry_policy policy;
+    struct weft__retry_state state;
+};
+
+void weft__retrying_init(struct weft__retrying *retrying, const struct weft__call *call);
+/*
+ * Is an attempt that ended with err, or with this response, to be followed by another?  Says
+ * how long to wait before it, and counts it.
+ */
+bool weft__retrying_next(struct weft__retrying *retrying, const struct weft__call *call, int err,
+                         const weft_response *response, int64_t *ret_wait);
+
+/* ---- responses ---- */
+
+struct weft_response {
+    struct weft__conn *conn; /* while the body is not over */
+    weft_url *url;
+    const char *reason;
+    char *own_reason; /* where it is not the status's usual one */
+    struct weft__h1_body body;
+    struct weft__buf content;
+    weft_headers headers;
+    int64_t content_length;
+    int64_t started;
+    int64_t elapsed;
+    int64_t deadline;
+    int64_t total; /* as given, for messages */
+    uint64_t body_max;
+    size_t given; /* bytes of the body that weft_response_read gave out */
+    int status;
+    int minor;
+    int attempts;
+    int redirects;
+    int error;      /* why the body cannot be read any more; 0: none */
+    bool reusable;  /* the connection is, if the body ends well */
+    bool in_memory; /* the whole body is in content */
+    char method[WEFT__METHOD_MAX + 1];
+};
+
+/* From the head that conn has parsed; the response has the connection then, on failure too. */
+int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool reusable,
+                       weft_response **ret);
+/* Reads the body into memory. */
+int weft__response_load(weft_response *response);
+/* Reads and drops a body that nobody wants, if it is short; otherwise ends the connection. */
+void weft__response_discard(weft_response *response);
+
+#endif

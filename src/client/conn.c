@@ -1,0 +1,194 @@
+/*
+ * conn.c - one connection: dialling, its input buffer, and what its failures are called.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <weft/net.h>
+
+#include "base/alloc.h"
+#include "client/client_int.h"
+
+/* ---- opening ---- */
+
+/* The host as the resolver wants it: an IPv6 address without its brackets. */
+static int plain_host(const weft_url *url, char host[WEFT__LIMIT_HOST_NAME + 1])
+{
+    const char *text = weft_url_host(url);
+    size_t len = strlen(text);
+    if (text[0] == '[') {
+        text++;
+        len -= 2;
+    }
+    if (len > WEFT__LIMIT_HOST_NAME)
+        return weft__fail(WEFT_EINVALID_URL, "the host name is longer than %d bytes",
+                          WEFT__LIMIT_HOST_NAME);
+    memcpy(host, text, len);
+    host[len] = '\0';
+    return 0;
+}
+
+static int dial(weft_client *client, const weft_url *url, const char *host, weft_stream **ret)
+{
+    if (client->dial != NULL)
+        return client->dial(client->dial_userdata, url, ret);
+    return weft_dial(host, (uint16_t)weft_url_port(url), NULL, ret);
+}
+
+int weft__conn_open(struct weft__conn *conn, weft_client *client, const weft_url *url,
+                    const struct weft__settings *settings)
+{
+    char host[WEFT__LIMIT_HOST_NAME + 1];
+    weft_stream *stream = NULL;
+    weft_scope scope;
+    int err = plain_host(url, host);
+    if (err < 0)
+        return err;
+    weft_scope_enter(&scope, settings->connect);
+    err = dial(client, url, host, &stream);
+    bool cancelled = err == -ECANCELED;
+    err = weft_scope_exit(&scope, err);
+    if (err == -ETIMEDOUT && cancelled)
+        return weft__fail(WEFT_ECONNECT_TIMEOUT, "timed out while connecting after %.6g s (%s)",
+                          (double)settings->connect * 1e-9, weft_url_authority(url));
+    if (err < 0)
+        return err;
+    conn->stream = stream;
+    conn->requests = 0;
+    conn->read_timeout = 0;
+    conn->write_timeout = 0;
+    if (conn->pool != NULL)
+        conn->pool->opened++;
+    return 0;
+}
+
+void weft__conn_shut(struct weft__conn *conn)
+{
+    if (conn->in != NULL)
+        weft__pool_give_buffer(conn->pool, conn->in, conn->in_cap);
+    conn->in = NULL;
+    conn->in_cap = 0;
+    conn->in_start = 0;
+    conn->in_end = 0;
+    weft_stream_free(conn->stream);
+    conn->stream = NULL;
+}
+
+void weft__conn_set_timeouts(struct weft__conn *conn, int64_t read, int64_t write)
+{
+    if (conn->read_timeout == read && conn->write_timeout == write)
+        return;
+    conn->read_timeout = read;
+    conn->write_timeout = write;
+    weft_stream_set_timeout(conn->stream, read, write);
+}
+
+/* ---- failures ---- */
+
+const char *weft__conn_peer(const struct weft__conn *conn, char text[WEFT__PEER_TEXT])
+{
+    char address[WEFT_ADDRESS_TEXT_MAX];
+    weft_address peer;
+    text[0] = '\0';
+    if (conn->stream != NULL && weft_stream_peer_address(conn->stream, &peer) == 0 &&
+        weft_address_format(&peer, address, sizeof address) >= 0)
+        snprintf(text, WEFT__PEER_TEXT, "%s", address);
+    else if (conn->origin != NULL)
+        snprintf(text, WEFT__PEER_TEXT, "%s:%u", conn->origin->host, conn->origin->port);
+    return text;
+}
+
+/* Codes of ours say what happened already; what the system said is put into words. */
+static int io_error(struct weft__conn *conn, int err, int broken, int timed_out, int64_t timeout)
+{
+    char peer[WEFT__PEER_TEXT];
+    if (err == -ECANCELED || err == -ENOMEM)
+        return err;
+    weft__conn_peer(conn, peer);
+    if (err == timed_out)
+        return weft__fail(timed_out, "%s after %.6g s (%s)", weft_error_text(timed_out),
+                          (double)timeout * 1e-9, peer);
+    weft_error_family family = weft_error_get_family(err);
+    if (family == WEFT_FAMILY_SYSTEM || family == WEFT_FAMILY_RUNTIME)
+        return weft__fail(broken, "%s: %s (%s)", weft_error_text(broken), weft_error_text(err),
+                          peer);
+    return err;
+}
+
+int weft__conn_write_error(struct weft__conn *conn, int err)
+{
+    return io_error(conn, err, WEFT_EWRITE, WEFT_EWRITE_TIMEOUT, conn->write_timeout);
+}
+
+/* ---- reading ---- */
+
+int64_t weft__conn_read(struct weft__conn *conn, void *data, size_t len)
+{
+    if (conn->stream == NULL)
+        return weft__fail(WEFT_EREAD, "the connection was closed when its loop ended");
+    int64_t n = weft_stream_read(conn->stream, data, len);
+    if (n < 0)
+        return io_error(conn, (int)n, WEFT_EREAD, WEFT_EREAD_TIMEOUT, conn->read_timeout);
+    return n;
+}
+
+/* Room behind the last byte: the buffer is compacted, or doubled. */
+static int make_room(struct weft__conn *conn, size_t limit)
+{
+    if (conn->in == NULL) {
+        conn->in = weft__pool_take_buffer(conn->pool);
+        conn->in_cap = WEFT__IN_FIRST;
+        conn->in_start = 0;
+        conn->in_end = 0;
+        return conn->in != NULL ? 0 : weft__fail_nomem();
+    }
+    size_t len = conn->in_end - conn->in_start;
+    if (len == 0) {
+        conn->in_start = 0;
+        conn->in_end = 0;
+    }
+    if (conn->in_end < conn->in_cap)
+        return 0;
+    if (conn->in_start >= conn->in_cap / 2) {
+        memmove(conn->in, conn->in + conn->in_start, len);
+    } else {
+        size_t cap = conn->in_cap * 2;
+        if (cap > limit)
+            return weft__fail(WEFT_EHEADER_TOO_LARGE, "a head larger than %zu bytes", limit);
+        char *in = weft__pages_alloc(cap);
+        if (in == NULL)
+            return weft__fail_nomem();
+        memcpy(in, conn->in + conn->in_start, len);
+        weft__pool_give_buffer(conn->pool, conn->in, conn->in_cap);
+        conn->in = in;
+        conn->in_cap = cap;
+    }
+    conn->in_start = 0;
+    conn->in_end = len;
+    return 0;
+}
+
+/* Reads have filled the buffer: the next takes more at once. */
+static void grow(struct weft__conn *conn)
+{
+    char *in = weft__pages_alloc(conn->in_cap * 2);
+    if (in == NULL)
+        return;
+    weft__pool_give_buffer(conn->pool, conn->in, conn->in_cap);
+    conn->in = in;
+    conn->in_cap *= 2;
+}
+
+int64_t weft__conn_fill(struct weft__conn *conn, size_t limit)
+{
+    bool was_filled = conn->in != NULL && conn->in_end == conn->in_cap;
+    if (was_filled && conn->in_start == conn->in_end && conn->in_cap < WEFT__IN_MAX)
+        grow(conn);
+    int err = make_room(conn, limit);
+    if (err < 0)
+        return err;
+    int64_t n = weft__conn_read(conn, conn->in + conn->in_end, conn->in_cap - conn->in_end);
+    if (n > 0)
+        conn->in_end += (size_t)n;
+    return n;
+}

@@ -1,0 +1,177 @@
+/*
+ * conn_h1.c - one HTTP/1.1 exchange up to the head of the final response (RFC 9112).
+ *
+ * A request that fits into the stream's buffer is written before anything is read, and goes
+ * out with the read.  A larger body is written while a second task reads: a server may answer
+ * 401 or 413 and close before it has taken all of it, and its answer must not be lost in the
+ * error of the write.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "client/client_int.h"
+
+enum {
+    SMALL_BODY = WEFT__LIMIT_STREAM_WRITE_HIGH / 2, /* goes into the stream's buffer */
+    IN_LIMIT = 2 * WEFT__LIMIT_H1_RESPONSE_HEAD,
+};
+
+/* ---- reading the head ---- */
+
+struct reading {
+    struct weft__conn *conn;
+    const char *method;
+    unsigned interim; /* 1xx responses so far */
+    bool answered;    /* a byte of a response has come */
+    bool done;
+};
+
+static int head_error(struct reading *reading, int64_t n)
+{
+    char peer[WEFT__PEER_TEXT];
+    if (n < 0)
+        return (int)n;
+    weft__conn_peer(reading->conn, peer);
+    if (weft__conn_available(reading->conn) == 0 && reading->interim == 0)
+        return weft__fail(WEFT_EDISCONNECTED, "server disconnected without sending a response (%s)",
+                          peer);
+    return weft__fail(WEFT_ETRUNCATED, "server disconnected within the head of its response (%s)",
+                      peer);
+}
+
+/* Goes on where it was interrupted; done once the head of a final response is parsed. */
+static int read_head(struct reading *reading)
+{
+    struct weft__conn *conn = reading->conn;
+    while (!reading->done) {
+        int n = 0;
+        if (weft__conn_available(conn) > 0)
+            n = weft__h1_parse_response(&conn->head, weft__conn_bytes(conn),
+                                        weft__conn_available(conn), &weft__h1_response_limits);
+        if (n < 0)
+            return n;
+        if (n == 0) {
+            int64_t got = weft__conn_fill(conn, IN_LIMIT);
+            if (got <= 0)
+                return head_error(reading, got);
+            reading->answered = true;
+            continue;
+        }
+        conn->in_start += (size_t)n;
+        if (conn->head.status == 101)
+            return weft__fail(WEFT_EREMOTE_PROTOCOL, "the server changes to a protocol that "
+                                                     "nobody asked for");
+        if (conn->head.status >= 200) {
+            reading->done = true;
+            return 0;
+        }
+        if (++reading->interim > WEFT__LIMIT_H1_INTERIM)
+            return weft__fail(WEFT_EREMOTE_PROTOCOL, "more than %d interim responses",
+                              WEFT__LIMIT_H1_INTERIM);
+        weft__h1_head_reset(&conn->head, reading->method);
+    }
+    return 0;
+}
+
+/* ---- a large body ---- */
+
+struct upload {
+    struct reading *reading;
+    weft_group group;
+};
+
+/*
+ * The write has no business any more once the server has answered with anything but success;
+ * an error ends the group, and the write with it.
+ */
+static int watch(void *arg)
+{
+    struct upload *upload = arg;
+    struct reading *reading = upload->reading;
+    int err = read_head(reading);
+    if (err == 0 && reading->conn->head.status >= 300)
+        weft_group_cancel(&upload->group, "the server has answered");
+    return err == -ECANCELED ? 0 : err;
+}
+
+static int write_all(struct weft__conn *conn, const struct weft__call *call)
+{
+    const weft_slice slices[] = {
+        {weft__buf_bytes(&conn->out), conn->out.len},
+        {call->body, call->body_len},
+    };
+    int err = weft_stream_writev(conn->stream, slices, call->body_len > 0 ? 2 : 1);
+    if (err == 0 && call->body_len > SMALL_BODY)
+        err = weft_stream_flush(conn->stream);
+    return err;
+}
+
+/*
+ * While the body goes out, an answer may take any time; afterwards the read time-out counts.
+ * The watcher is cancelled then, which loses nothing: what it has read stands in the buffer.
+ */
+static int send_large(struct reading *reading, struct weft__call *call, bool *ret_whole)
+{
+    struct weft__conn *conn = reading->conn;
+    struct upload upload = {.reading = reading};
+    weft__conn_set_timeouts(conn, WEFT_FOREVER, call->settings.write);
+    int err = weft_group_init(&upload.group, WEFT_GROUP(.name = "upload"));
+    if (err < 0)
+        return err;
+    err = weft_group_spawn_with(&upload.group, watch, &upload, WEFT_SPAWN(.name = "answer"));
+    if (err == 0)
+        err = write_all(conn, call);
+    weft_group_cancel(&upload.group, "the body is sent");
+    int joined = weft_group_wait(&upload.group);
+    weft__conn_set_timeouts(conn, call->settings.read, call->settings.write);
+    *ret_whole = err == 0;
+    if (joined < 0)
+        return joined;
+    return reading->done ? 0 : err;
+}
+
+/* ---- the exchange ---- */
+
+static int send_request(struct reading *reading, struct weft__call *call, bool *ret_whole)
+{
+    struct weft__conn *conn = reading->conn;
+    weft__buf_clear(&conn->out);
+    int err = weft__h1_write_request(
+        &conn->out, call->method, weft_url_target(call->url), weft_url_authority(call->url),
+        call->headers, call->has_body ? WEFT__H1_LENGTH : WEFT__H1_NONE, call->body_len);
+    if (err < 0)
+        return err;
+    call->sent = true;
+    if (call->body_len > SMALL_BODY)
+        return send_large(reading, call, ret_whole);
+    err = write_all(conn, call);
+    *ret_whole = err == 0;
+    return err;
+}
+
+/* The write failed because the connection broke, not because of us. */
+static bool may_have_answered(int err)
+{
+    return err != -ECANCELED && err != -ENOMEM && err != -ETIMEDOUT &&
+           weft_error_get_family(err) != WEFT_FAMILY_USAGE &&
+           weft_error_get_family(err) != WEFT_FAMILY_LIMIT;
+}
+
+int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *ret_answered,
+                      bool *ret_reusable)
+{
+    struct reading reading = {.conn = conn, .method = call->method};
+    bool whole = false;
+    weft__h1_head_reset(&conn->head, call->method);
+    weft__conn_set_timeouts(conn, call->settings.read, call->settings.write);
+    conn->requests++;
+    int err = send_request(&reading, call, &whole);
+    int write_error = err;
+    if (err == 0 || (!whole && may_have_answered(err) && !reading.answered))
+        err = read_head(&reading);
+    *ret_answered = reading.answered;
+    *ret_reusable = whole && err == 0 && conn->head.keep_alive && !call->close;
+    if (err < 0 && write_error < 0 && err != -ECANCELED)
+        return weft__conn_write_error(conn, write_error);
+    return err;
+}

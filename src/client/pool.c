@@ -1,0 +1,584 @@
+/*
+ * pool.c - the connections of a client on one loop.
+ *
+ * A slot is a struct weft__conn, with or without a connection in it.  It belongs to the call
+ * that acquired it until that call releases or drops it, on whatever path it leaves, so no
+ * cancellation can lose one.  There are never more slots than the limits say.
+ *
+ * Who finds no slot waits: in the pool's queue if only the pool's limit is in the way, in its
+ * origin's queue if the origin's own limit is.  A slot that becomes free goes straight to
+ * whoever of the two heads came first, and nobody can barge in between: while anybody waits in
+ * the pool's queue, all slots are in use.  So that those in the pool's queue cannot together
+ * break an origin's limit, each counts as a claim on its origin like a slot does.
+ *
+ * Idle connections are reused newest first and closed oldest first, by one timer.  More than
+ * max_idle of them are kept only for a moment: that workers pause between two calls does not
+ * make them surplus.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "client/client_int.h"
+#include "stream/stream_int.h"
+
+enum { BUCKETS_FIRST = 16, SPARE_MAX = 32 };
+
+#define SURPLUS_GRACE WEFT_MS(100)
+/* An idle connection that is younger is not looked at before it is used again. */
+#define QUIET_AFTER WEFT_MS(1)
+
+struct weft__spare {
+    struct weft__spare *next;
+};
+
+struct waiter {
+    struct weft__waiter base;
+    struct weft__origin *origin;
+    struct weft__conn *conn; /* what it was given */
+    uint64_t turn;
+    bool in_pool; /* waits in the pool's queue, and has a claim */
+};
+
+static void check_end(struct weft__pool *pool);
+
+/* ---- origins ---- */
+
+static uint32_t hash_origin(const char *host, uint16_t port, bool secure)
+{
+    uint32_t hash = 2166136261u ^ port ^ ((uint32_t)secure << 16);
+    for (; *host != '\0'; host++)
+        hash = (hash ^ (unsigned char)*host) * 16777619u;
+    return hash;
+}
+
+static int grow_buckets(struct weft__pool *pool)
+{
+    size_t n = pool->n_buckets == 0 ? BUCKETS_FIRST : pool->n_buckets * 2;
+    struct weft__origin **buckets = weft__calloc(n, sizeof(struct weft__origin *));
+    if (buckets == NULL)
+        return weft__fail_nomem();
+    for (size_t i = 0; i < pool->n_buckets; i++) {
+        while (pool->buckets[i] != NULL) {
+            struct weft__origin *origin = pool->buckets[i];
+            pool->buckets[i] = origin->next;
+            origin->next = buckets[origin->hash & (n - 1)];
+            buckets[origin->hash & (n - 1)] = origin;
+        }
+    }
+    weft__free(pool->buckets);
+    pool->buckets = buckets;
+    pool->n_buckets = n;
+    return 0;
+}
+
+static struct weft__origin *origin_find(struct weft__pool *pool, const char *host, uint16_t port,
+                                        bool secure, uint32_t hash)
+{
+    if (pool->n_buckets == 0)
+        return NULL;
+    struct weft__origin *origin = pool->buckets[hash & (pool->n_buckets - 1)];
+    for (; origin != NULL; origin = origin->next) {
+        if (origin->hash == hash && origin->port == port && origin->secure == secure &&
+            strcmp(origin->host, host) == 0)
+            return origin;
+    }
+    return NULL;
+}
+
+/* With one more user. */
+static int origin_get(struct weft__pool *pool, const weft_url *url, struct weft__origin **ret)
+{
+    const char *host = weft_url_host(url);
+    uint16_t port = (uint16_t)weft_url_port(url);
+    bool secure = strcmp(weft_url_scheme(url), "https") == 0;
+    uint32_t hash = hash_origin(host, port, secure);
+    struct weft__origin *origin = origin_find(pool, host, port, secure, hash);
+    if (origin == NULL) {
+        if (pool->n_origins >= pool->n_buckets && grow_buckets(pool) < 0)
+            return -ENOMEM;
+        size_t len = strlen(host);
+        origin = weft__calloc(1, sizeof *origin + len + 1);
+        if (origin == NULL)
+            return weft__fail_nomem();
+        weft__list_init(&origin->idle);
+        weft__list_init(&origin->waiting);
+        origin->hash = hash;
+        origin->port = port;
+        origin->secure = secure;
+        memcpy(origin->host, host, len + 1);
+        origin->next = pool->buckets[hash & (pool->n_buckets - 1)];
+        pool->buckets[hash & (pool->n_buckets - 1)] = origin;
+        pool->n_origins++;
+    }
+    origin->users++;
+    *ret = origin;
+    return 0;
+}
+
+static void origin_put(struct weft__pool *pool, struct weft__origin *origin)
+{
+    if (--origin->users > 0)
+        return;
+    struct weft__origin **link = &pool->buckets[origin->hash & (pool->n_buckets - 1)];
+    while (*link != origin)
+        link = &(*link)->next;
+    *link = origin->next;
+    pool->n_origins--;
+    weft__free(origin);
+}
+
+/* ---- slots ---- */
+
+static struct weft__conn *slot_new(struct weft__pool *pool, struct weft__origin *origin)
+{
+    struct weft__conn *conn = weft__calloc(1, sizeof *conn);
+    if (conn == NULL)
+        return NULL;
+    conn->pool = pool;
+    conn->origin = origin;
+    weft__list_init(&conn->idle);
+    weft__list_init(&conn->age);
+    weft__list_push_back(&pool->conns, &conn->node);
+    weft__h1_head_init(&conn->head);
+    weft__buf_init(&conn->out, WEFT__LIMIT_HEADERS);
+    origin->claims++;
+    origin->users++;
+    pool->n_conns++;
+    return conn;
+}
+
+/* The slot's memory; it is in no list of its pool any more. */
+static void slot_free(struct weft__conn *conn)
+{
+    weft__conn_shut(conn);
+    weft__h1_head_done(&conn->head);
+    weft__buf_done(&conn->out);
+    weft__free(conn);
+}
+
+static void slot_end(struct weft__conn *conn)
+{
+    struct weft__pool *pool = conn->pool;
+    struct weft__origin *origin = conn->origin;
+    weft__list_remove(&conn->node);
+    slot_free(conn);
+    origin->claims--;
+    pool->n_conns--;
+    origin_put(pool, origin);
+}
+
+static void unlink_idle(struct weft__conn *conn)
+{
+    weft__list_remove(&conn->idle);
+    weft__list_remove(&conn->age);
+    conn->pool->n_idle--;
+}
+
+/* ---- waiting ---- */
+
+static struct waiter *first_of(const struct weft__list *queue)
+{
+    struct weft__list *node = queue->next;
+    if (node == queue)
+        return NULL;
+    return (struct waiter *)(void *)WEFT__CONTAINER(node, struct weft__waiter, node);
+}
+
+/* A claim on an origin has ended: the first of its own queue goes over to the pool's. */
+static void promote(struct weft__pool *pool, struct weft__origin *origin)
+{
+    struct waiter *waiter = first_of(&origin->waiting);
+    if (waiter == NULL || origin->claims >= pool->limits.per_origin)
+        return;
+    weft__list_remove(&waiter->base.node);
+    waiter->in_pool = true;
+    origin->claims++;
+    struct weft__list *place = pool->waiting.next;
+    while (place != &pool->waiting) {
+        const struct waiter *other =
+            (const struct waiter *)(void *)WEFT__CONTAINER(place, struct weft__waiter, node);
+        if (other->turn > waiter->turn)
+            break;
+        place = place->next;
+    }
+    weft__list_insert_before(place, &waiter->base.node);
+}
+
+/* Ends the connection in a slot and gives the slot to another origin. */
+static void retarget(struct weft__conn *conn, struct weft__origin *origin)
+{
+    struct weft__origin *old = conn->origin;
+    weft__conn_shut(conn);
+    if (old == origin)
+        return;
+    conn->origin = origin;
+    origin->claims++;
+    origin->users++;
+    old->claims--;
+    promote(conn->pool, old);
+    origin_put(conn->pool, old);
+}
+
+/* Gives a slot to whoever waits longest for it; false if nobody does. */
+static bool hand_over(struct weft__conn *conn, bool reusable)
+{
+    struct weft__pool *pool = conn->pool;
+    struct waiter *waiter = first_of(&pool->waiting);
+    struct waiter *of_origin = first_of(&conn->origin->waiting);
+    if (waiter == NULL || (of_origin != NULL && of_origin->turn < waiter->turn))
+        waiter = of_origin;
+    if (waiter == NULL)
+        return false;
+    weft__list_remove(&waiter->base.node);
+    if (!reusable || waiter->origin != conn->origin)
+        retarget(conn, waiter->origin);
+    if (waiter->in_pool)
+        waiter->origin->claims--;
+    waiter->conn = conn;
+    weft__wake(waiter->base.wait.task, 0);
+    return true;
+}
+
+static int wait_turn(struct weft__pool *pool, struct weft__origin *origin, struct waiter *waiter)
+{
+    struct weft_task *self = weft__self();
+    int err = weft__checkpoint(self);
+    if (err < 0)
+        return err;
+    *waiter = (struct waiter){
+        .origin = origin,
+        .turn = pool->next_turn++,
+        .in_pool = origin->claims < pool->limits.per_origin,
+    };
+    if (waiter->in_pool)
+        origin->claims++;
+    pool->n_waiting++;
+    err = (int)weft__waitq_park(self, waiter->in_pool ? &pool->waiting : &origin->waiting,
+                                &waiter->base, "connection of the pool");
+    pool->n_waiting--;
+    if (waiter->conn != NULL)
+        return 0;
+    if (waiter->in_pool) {
+        origin->claims--;
+        promote(pool, origin);
+    }
+    return err == WEFT_ECLIENT_CLOSED ? weft__fail_code(err) : err;
+}
+
+static int wait_for_slot(struct weft__pool *pool, struct weft__origin *origin, int64_t timeout,
+                         struct weft__conn **ret)
+{
+    struct waiter waiter = {.conn = NULL};
+    if (timeout == WEFT_FOREVER) {
+        int err = wait_turn(pool, origin, &waiter);
+        *ret = waiter.conn;
+        return err;
+    }
+    weft_scope scope;
+    weft_scope_enter(&scope, timeout);
+    int err = wait_turn(pool, origin, &waiter);
+    bool cancelled = err == -ECANCELED;
+    err = weft_scope_exit(&scope, err);
+    *ret = waiter.conn;
+    if (cancelled && err == -ETIMEDOUT)
+        return weft__fail(WEFT_EPOOL_TIMEOUT,
+                          "timed out after %.6g s while waiting for a connection of the pool: "
+                          "%zu are in use, %zu calls wait",
+                          (double)timeout * 1e-9, pool->n_conns, pool->n_waiting);
+    return err;
+}
+
+/* ---- acquire, release ---- */
+
+static struct weft__conn *take_idle(struct weft__pool *pool, struct weft__origin *origin)
+{
+    int64_t now = weft__list_is_empty(&origin->idle) ? 0 : weft__loop_now(pool->loop);
+    while (!weft__list_is_empty(&origin->idle)) {
+        struct weft__conn *conn = WEFT__CONTAINER(origin->idle.next, struct weft__conn, idle);
+        int64_t age = now - conn->idle_since;
+        unlink_idle(conn);
+        /* Closed meanwhile, or bytes that answer no request: not to be trusted with one. */
+        if (age < pool->limits.idle_timeout &&
+            (age < QUIET_AFTER || weft__stream_is_quiet(conn->stream)))
+            return conn;
+        slot_end(conn);
+    }
+    return NULL;
+}
+
+/* A slot without a connection, if the limits leave one. */
+static int take_empty(struct weft__pool *pool, struct weft__origin *origin, struct weft__conn **ret)
+{
+    *ret = NULL;
+    if (origin->claims >= pool->limits.per_origin)
+        return 0;
+    if (pool->n_conns < pool->limits.connections) {
+        *ret = slot_new(pool, origin);
+        return *ret != NULL ? 0 : weft__fail_nomem();
+    }
+    if (weft__list_is_empty(&pool->idle))
+        return 0;
+    struct weft__conn *conn = WEFT__CONTAINER(pool->idle.next, struct weft__conn, age);
+    unlink_idle(conn);
+    retarget(conn, origin);
+    *ret = conn;
+    return 0;
+}
+
+int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, int64_t timeout,
+                       struct weft__conn **ret)
+{
+    struct weft__origin *origin = NULL;
+    struct weft__conn *conn;
+    if (pool->closed)
+        return weft__fail_code(WEFT_ECLIENT_CLOSED);
+    int err = origin_get(pool, url, &origin);
+    if (err < 0)
+        return err;
+    conn = take_idle(pool, origin);
+    if (conn == NULL)
+        err = take_empty(pool, origin, &conn);
+    if (err == 0 && conn == NULL)
+        err = wait_for_slot(pool, origin, timeout, &conn);
+    origin_put(pool, origin);
+    if (err == 0)
+        *ret = conn;
+    return err;
+}
+
+/* How long the oldest idle connection may stay. */
+static int64_t patience(const struct weft__pool *pool)
+{
+    int64_t timeout = pool->limits.idle_timeout;
+    if (pool->n_idle > pool->limits.idle && timeout > SURPLUS_GRACE)
+        timeout = SURPLUS_GRACE;
+    return timeout;
+}
+
+static struct weft__conn *oldest_idle(const struct weft__pool *pool)
+{
+    if (weft__list_is_empty(&pool->idle))
+        return NULL;
+    return WEFT__CONTAINER(pool->idle.next, struct weft__conn, age);
+}
+
+/* false: there is no memory for the timer. */
+static bool arm(struct weft__pool *pool)
+{
+    const struct weft__conn *oldest = oldest_idle(pool);
+    int64_t timeout = patience(pool);
+    if (oldest == NULL || timeout == WEFT_FOREVER)
+        return true;
+    int64_t when = oldest->idle_since + timeout;
+    if (weft__timer_is_started(&pool->timer) && pool->timer.when <= when)
+        return true;
+    return weft__timer_start(&pool->loop->timers, &pool->timer, when) == 0;
+}
+
+static void reap(struct weft__timer *timer)
+{
+    struct weft__pool *pool = WEFT__CONTAINER(timer, struct weft__pool, timer);
+    struct weft__conn *oldest;
+    while ((oldest = oldest_idle(pool)) != NULL &&
+           timer->when - oldest->idle_since >= patience(pool)) {
+        unlink_idle(oldest);
+        slot_end(oldest);
+    }
+    if (!arm(pool)) {
+        while ((oldest = oldest_idle(pool)) != NULL) {
+            unlink_idle(oldest);
+            slot_end(oldest);
+        }
+    }
+}
+
+void weft__pool_release(struct weft__conn *conn, int64_t now)
+{
+    struct weft__pool *pool = conn->pool;
+    if (pool == NULL || pool->closed || pool->limits.idle_timeout <= 0) {
+        weft__pool_drop(conn);
+        return;
+    }
+    if (conn->in != NULL) {
+        weft__pool_give_buffer(pool, conn->in, conn->in_cap);
+        conn->in = NULL;
+    }
+    if (hand_over(conn, true))
+        return;
+    conn->idle_since = now;
+    weft__list_push_front(&conn->origin->idle, &conn->idle);
+    weft__list_push_back(&pool->idle, &conn->age);
+    pool->n_idle++;
+    if (arm(pool))
+        return;
+    unlink_idle(conn);
+    slot_end(conn);
+}
+
+void weft__pool_drop(struct weft__conn *conn)
+{
+    struct weft__pool *pool = conn->pool;
+    if (pool == NULL) {
+        slot_free(conn);
+        return;
+    }
+    weft__conn_shut(conn);
+    if (!pool->closed && hand_over(conn, false))
+        return;
+    slot_end(conn);
+    check_end(pool);
+}
+
+/* ---- input buffers ---- */
+
+char *weft__pool_take_buffer(struct weft__pool *pool)
+{
+    struct weft__spare *spare = pool != NULL ? pool->spare : NULL;
+    if (spare == NULL)
+        return weft__pages_alloc(WEFT__IN_FIRST);
+    pool->spare = spare->next;
+    pool->n_spare--;
+    return (char *)spare;
+}
+
+void weft__pool_give_buffer(struct weft__pool *pool, char *buffer, size_t size)
+{
+    struct weft__spare *spare = (struct weft__spare *)(void *)buffer;
+    if (pool == NULL || size != WEFT__IN_FIRST || pool->n_spare == SPARE_MAX) {
+        weft__pages_free(buffer, size);
+        return;
+    }
+    spare->next = pool->spare;
+    pool->spare = spare;
+    pool->n_spare++;
+}
+
+/* ---- a pool's life ---- */
+
+static void free_struct(struct weft__pool *pool)
+{
+    while (pool->spare != NULL) {
+        struct weft__spare *spare = pool->spare;
+        pool->spare = spare->next;
+        weft__pages_free(spare, WEFT__IN_FIRST);
+    }
+    weft__free(pool->buckets);
+    weft__inbox_unref(pool->inbox);
+    weft__client_unref(pool->client);
+    weft__free(pool);
+}
+
+/* A closed pool goes with whoever used it last; while a message is on its way, that frees it. */
+static void check_end(struct weft__pool *pool)
+{
+    if (!pool->closed || pool->remote || pool->users > 0 || pool->n_conns > 0)
+        return;
+    weft__timer_stop(&pool->loop->timers, &pool->timer);
+    weft__list_remove(&pool->at_exit.node);
+    weft__client_forget_pool(pool);
+    free_struct(pool);
+}
+
+void weft__pool_close(struct weft__pool *pool)
+{
+    struct weft__conn *conn;
+    pool->closed = true;
+    pool->users++;
+    while ((conn = oldest_idle(pool)) != NULL) {
+        unlink_idle(conn);
+        slot_end(conn);
+    }
+    weft__waitq_wake_all(&pool->waiting, WEFT_ECLIENT_CLOSED);
+    for (size_t i = 0; i < pool->n_buckets; i++) {
+        for (struct weft__origin *origin = pool->buckets[i]; origin != NULL; origin = origin->next)
+            weft__waitq_wake_all(&origin->waiting, WEFT_ECLIENT_CLOSED);
+    }
+    weft__pool_leave(pool);
+}
+
+static void close_from_message(struct weft__post *post)
+{
+    struct weft__pool *pool = WEFT__CONTAINER(post, struct weft__pool, post);
+    if (pool->loop_ended) {
+        free_struct(pool);
+        return;
+    }
+    pool->remote = false;
+    weft__pool_close(pool);
+}
+
+void weft__pool_close_remote(struct weft__pool *pool)
+{
+    pool->remote = true;
+    weft__inbox_post(pool->inbox, &pool->post);
+}
+
+/* Responses may outlive their loop, with what they have read; their connections do not. */
+static void orphan_all(struct weft__pool *pool)
+{
+    struct weft__conn *conn;
+    while ((conn = oldest_idle(pool)) != NULL) {
+        unlink_idle(conn);
+        slot_end(conn);
+    }
+    while (!weft__list_is_empty(&pool->conns)) {
+        conn = WEFT__CONTAINER(weft__list_pop_front(&pool->conns), struct weft__conn, node);
+        weft__conn_shut(conn);
+        origin_put(pool, conn->origin);
+        conn->origin = NULL;
+        conn->pool = NULL;
+    }
+}
+
+static void loop_ends(struct weft__at_exit *hook)
+{
+    struct weft__pool *pool = WEFT__CONTAINER(hook, struct weft__pool, at_exit);
+    weft_client *client = pool->client;
+    weft__client_ref(client);
+    orphan_all(pool);
+    weft__client_forget_pool(pool);
+    weft__timer_stop(&pool->loop->timers, &pool->timer);
+    pthread_mutex_lock(&client->lock);
+    weft__list_remove(&pool->node);
+    bool remote = pool->remote;
+    pool->closed = true;
+    pool->loop_ended = true;
+    pthread_mutex_unlock(&client->lock);
+    if (!remote)
+        free_struct(pool);
+    weft__client_unref(client);
+}
+
+int weft__pool_new(weft_client *client, struct weft__loop *loop, struct weft__pool **ret)
+{
+    struct weft__pool *pool = weft__calloc(1, sizeof *pool);
+    if (pool == NULL)
+        return weft__fail_nomem();
+    pool->client = client;
+    pool->loop = loop;
+    pool->inbox = loop->inbox;
+    pool->limits = client->limits;
+    pool->timer.fire = reap;
+    pool->at_exit.fn = loop_ends;
+    pool->post.fn = close_from_message;
+    weft__client_ref(client);
+    weft__inbox_ref(pool->inbox);
+    weft__list_init(&pool->node);
+    weft__list_init(&pool->conns);
+    weft__list_init(&pool->idle);
+    weft__list_init(&pool->waiting);
+    weft__list_push_back(&loop->at_exit, &pool->at_exit.node);
+    *ret = pool;
+    return 0;
+}
+
+void weft__pool_enter(struct weft__pool *pool)
+{
+    pool->users++;
+}
+
+void weft__pool_leave(struct weft__pool *pool)
+{
+    pool->users--;
+    check_end(pool);
+}

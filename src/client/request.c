@@ -1,0 +1,331 @@
+/*
+ * request.c - what goes on the wire: the client's settings and the call's, merged.
+ *
+ * Which fields an origin may see is decided here and nowhere else.  Fields of the client that
+ * carry secrets go to its base URL's origin only, or without a base URL to the origin of the
+ * first hop; secret fields of the call go to the first hop's origin.  Once a redirect has left
+ * that origin they are gone for good, wherever later redirects lead.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "client/client_int.h"
+#include "proto/chars.h"
+#include "proto/host.h"
+#include "proto/url.h"
+
+/* ---- settings ---- */
+
+static int pick_time(const char *name, int64_t given, int64_t *setting)
+{
+    if (given < 0)
+        return weft__fail(-EINVAL, "%s is negative", name);
+    if (given > 0)
+        *setting = given;
+    return 0;
+}
+
+static int merge_settings(struct weft__settings *settings, const weft_request_options *options)
+{
+    int err = pick_time("timeout", options->timeout, &settings->total);
+    if (err == 0)
+        err = pick_time("connect_timeout", options->connect_timeout, &settings->connect);
+    if (err == 0)
+        err = pick_time("read_timeout", options->read_timeout, &settings->read);
+    if (err == 0)
+        err = pick_time("write_timeout", options->write_timeout, &settings->write);
+    if (err == 0)
+        err = pick_time("pool_timeout", options->pool_timeout, &settings->pool);
+    if (options->body_max > 0)
+        settings->body_max = options->body_max;
+    if (options->follow_redirects != 0)
+        settings->follow_redirects = options->follow_redirects > 0;
+    if (options->raise_for_status != 0)
+        settings->raise_for_status = options->raise_for_status > 0;
+    if (options->retry != NULL)
+        settings->retry = options->retry;
+    return err;
+}
+
+/* ---- URL ---- */
+
+/* Replaces *url by next, a failed step leaves it. */
+static int replace_url(weft_url **url, int err, weft_url *next)
+{
+    if (err < 0)
+        return err;
+    weft_url_free(*url);
+    *url = next;
+    return 0;
+}
+
+static int append_params(weft_url **url, const weft_pair *params)
+{
+    weft_url *next = NULL;
+    if (params == NULL || params[0].name == NULL)
+        return 0;
+    int err = weft_url_append_params(*url, params, &next);
+    return replace_url(url, err, next);
+}
+
+int weft__request_check_url(const weft_url *url)
+{
+    const char *scheme = weft_url_scheme(url);
+    if (strcmp(scheme, "http") != 0)
+        return weft__fail(WEFT_EUNSUPPORTED_PROTOCOL,
+                          "\"%.32s\" is not a scheme the client speaks: http", scheme);
+    if (weft_url_host(url)[0] == '\0')
+        return weft__fail(WEFT_EINVALID_URL, "the URL has no host");
+    return 0;
+}
+
+static int set_url(struct weft__call *call, const char *text)
+{
+    const weft_client *client = call->client;
+    int err;
+    if (client->base != NULL)
+        err = weft__url_append_path(client->base, text, &call->url);
+    else
+        err = weft_url_parse(text, NULL, &call->url);
+    if (err == 0)
+        err = weft__request_check_url(call->url);
+    if (err == 0)
+        err = append_params(&call->url, client->params);
+    if (err == 0)
+        err = append_params(&call->url, call->options->params);
+    return err;
+}
+
+/* ---- body ---- */
+
+static int set_body(struct weft__call *call)
+{
+    const weft_request_options *options = call->options;
+    if (options->form != NULL) {
+        if (options->content != NULL)
+            return weft__fail(-EINVAL, "a request has either content or form, not both");
+        int err = weft_form_encode(options->form, &call->form, &call->body_len);
+        if (err < 0)
+            return err;
+        call->body = call->form;
+        call->content_type = "application/x-www-form-urlencoded";
+        call->has_body = true;
+    } else if (options->content != NULL) {
+        call->body = options->content;
+        call->body_len = options->content_len;
+        call->has_body = true;
+    } else if (options->content_len > 0) {
+        return weft__fail(-EINVAL, "content_len without content");
+    } else {
+        /* RFC 9110 8.6: where a body is usual, its absence is said. */
+        call->has_body = strcmp(call->method, "POST") == 0 || strcmp(call->method, "PUT") == 0 ||
+                         strcmp(call->method, "PATCH") == 0;
+    }
+    if (options->content_type != NULL)
+        call->content_type = options->content_type;
+    return 0;
+}
+
+/* ---- fields ---- */
+
+/* Sets fields in place of those of the same name; a NULL value removes them. */
+int weft__request_merge(weft_headers *headers, const weft_pair *pairs, bool foreign)
+{
+    for (; pairs != NULL && pairs->name != NULL; pairs++) {
+        int err = 0;
+        if (weft__ieq(pairs->name, "content-length") || weft__ieq(pairs->name, "transfer-encoding"))
+            return weft__fail(WEFT_ELOCAL_PROTOCOL, "%s is set by the library alone", pairs->name);
+        if (foreign && weft__header_is_secret(pairs->name, strlen(pairs->name)))
+            continue;
+        if (pairs->value != NULL)
+            err = weft_headers_set(headers, pairs->name, pairs->value);
+        else
+            weft_headers_remove(headers, pairs->name);
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+static size_t percent_decode(const char *text, char *to)
+{
+    size_t len = 0;
+    for (; *text != '\0'; text++) {
+        int high = -1;
+        int low = -1;
+        if (text[0] == '%' && (high = weft__hex_value(text[1])) >= 0)
+            low = weft__hex_value(text[2]);
+        if (low < 0) {
+            to[len++] = *text;
+            continue;
+        }
+        to[len++] = (char)(high * 16 + low);
+        text += 2;
+    }
+    return len;
+}
+
+int weft__basic_value(const char *username, size_t username_len, const char *password,
+                      size_t password_len, char **ret)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t len = username_len + 1 + password_len;
+    char *value = weft__alloc(sizeof "Basic " + len + (len + 2) / 3 * 4);
+    if (value == NULL)
+        return weft__fail_nomem();
+    /* The plain text stands behind the place where its encoding ends. */
+    unsigned char *plain = (unsigned char *)value + sizeof "Basic " + (len + 2) / 3 * 4;
+    memcpy(plain, username, username_len);
+    plain[username_len] = ':';
+    memcpy(plain + username_len + 1, password, password_len);
+    memcpy(value, "Basic ", 6);
+    char *to = value + 6;
+    for (size_t i = 0; i < len; i += 3) {
+        unsigned bits = (unsigned)plain[i] << 16;
+        bits |= i + 1 < len ? (unsigned)plain[i + 1] << 8 : 0;
+        bits |= i + 2 < len ? plain[i + 2] : 0;
+        *to++ = digits[bits >> 18];
+        *to++ = digits[bits >> 12 & 63];
+        *to++ = i + 1 < len ? digits[bits >> 6 & 63] : '=';
+        *to++ = i + 2 < len ? digits[bits & 63] : '=';
+    }
+    *to = '\0';
+    *ret = value;
+    return 0;
+}
+
+/* Userinfo of the URL, where nothing else says who we are. */
+static int set_userinfo(struct weft__call *call)
+{
+    const char *username = weft_url_username(call->url);
+    const char *password = weft_url_password(call->url);
+    if (weft_headers_get(&call->own, "authorization") != NULL)
+        return 0;
+    char *plain = weft__alloc(strlen(username) + strlen(password) + 1);
+    if (plain == NULL)
+        return weft__fail_nomem();
+    size_t username_len = percent_decode(username, plain);
+    size_t password_len = percent_decode(password, plain + username_len);
+    char *value = NULL;
+    int err = weft__basic_value(plain, username_len, plain + username_len, password_len, &value);
+    if (err == 0)
+        err = weft_headers_set(&call->own, "Authorization", value);
+    weft__free(value);
+    weft__free(plain);
+    return err;
+}
+
+static bool has_userinfo(const weft_url *url)
+{
+    return weft_url_username(url)[0] != '\0' || weft_url_password(url)[0] != '\0';
+}
+
+int weft__request_check_headers(const weft_headers *headers, bool *ret_close)
+{
+    const char *host = weft_headers_get(headers, "host");
+    const char *connection = weft_headers_get(headers, "connection");
+    struct weft__text rest = {connection, connection != NULL ? strlen(connection) : 0};
+    struct weft__text one;
+    size_t host_len;
+    int port;
+    if (host != NULL && !weft__host_port_is_valid(host, strlen(host), &host_len, &port))
+        return weft__fail(WEFT_ELOCAL_PROTOCOL, "Host is not a host name or address");
+    *ret_close = false;
+    while (connection != NULL && weft__list_next(&rest, &one)) {
+        if (weft__ieq_n(one.data, one.len, "close", 5))
+            *ret_close = true;
+    }
+    return 0;
+}
+
+/* A request that has become a GET has no body to describe. */
+static void drop_content_fields(weft_headers *headers)
+{
+    size_t i = 0;
+    while (i < headers->len) {
+        const char *name = weft__header_name(headers, i);
+        if (weft__ieq_n(name, strnlen(name, 8), "content-", 8))
+            weft_headers_remove(headers, name);
+        else
+            i++;
+    }
+}
+
+static bool is_home(const struct weft__call *call)
+{
+    const weft_client *client = call->client;
+    if (call->foreign)
+        return false;
+    return client->base == NULL || weft_url_same_origin(client->base, call->url);
+}
+
+int weft__request_set_headers(struct weft__call *call)
+{
+    const weft_client *client = call->client;
+    const weft_request_options *options = call->options;
+    bool home = is_home(call);
+    const weft_headers *common = home ? &client->headers : &client->open_headers;
+    bool userinfo = !call->foreign && has_userinfo(call->url);
+    call->headers = common;
+    call->close = client->close;
+    if (options->headers == NULL && call->content_type == NULL && !userinfo)
+        return 0;
+    weft__headers_reset(&call->own);
+    int err = weft__headers_append_all(&call->own, common);
+    if (err == 0 && call->content_type != NULL)
+        err = weft_headers_set(&call->own, "Content-Type", call->content_type);
+    if (err == 0)
+        err = weft__request_merge(&call->own, options->headers, call->foreign);
+    if (err == 0 && userinfo)
+        err = set_userinfo(call);
+    if (err == 0 && call->redirects > 0)
+        weft_headers_remove(&call->own, "host");
+    if (err == 0 && call->became_get)
+        drop_content_fields(&call->own);
+    if (err == 0)
+        err = weft__request_check_headers(&call->own, &call->close);
+    call->headers = &call->own;
+    return err;
+}
+
+/* ---- the whole ---- */
+
+static int check_method(const struct weft__call *call)
+{
+    if (call->method == NULL || call->method[0] == '\0')
+        return weft__fail(-EINVAL, "a request without a method");
+    size_t len = strlen(call->method);
+    if (len > WEFT__METHOD_MAX)
+        return weft__fail(WEFT_ELOCAL_PROTOCOL, "the method is longer than %d bytes",
+                          WEFT__METHOD_MAX);
+    if (!weft__chars_all(call->method, len, WEFT__CHAR_TOKEN))
+        return weft__fail(WEFT_ELOCAL_PROTOCOL, "the method is not a token");
+    if (strcmp(call->method, "CONNECT") == 0)
+        return weft__fail(WEFT_ELOCAL_PROTOCOL, "CONNECT is not a request for a resource");
+    return 0;
+}
+
+int weft__request_init(struct weft__call *call, const char *url)
+{
+    weft__headers_init(&call->own);
+    int err = check_method(call);
+    if (err == 0)
+        err = merge_settings(&call->settings, call->options);
+    if (err == 0 && url == NULL)
+        err = weft__fail(-EINVAL, "a request without a URL");
+    if (err == 0)
+        err = set_url(call, url);
+    if (err == 0)
+        err = set_body(call);
+    if (err == 0)
+        err = weft__request_set_headers(call);
+    return err;
+}
+
+void weft__request_done(struct weft__call *call)
+{
+    weft_url_free(call->url);
+    weft__headers_done(&call->own);
+    weft__free(call->form);
+}

@@ -1,0 +1,459 @@
+/*
+ * response.c - a response: its head, and its body in memory or as it comes.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "client/client_int.h"
+
+enum {
+    CONTENT_FIRST = 1024 * 1024, /* a declared length is believed only so far */
+    DIRECT = 2 * WEFT__IN_FIRST, /* so much is left: read it where it belongs */
+    IN_LIMIT = 2 * WEFT__LIMIT_H1_RESPONSE_HEAD,
+};
+
+/* How long the body of a response that nobody wants may take. */
+#define DISCARD_TIME WEFT_SEC(1)
+
+/* ---- making one ---- */
+
+static int set_reason(weft_response *response, struct weft__text reason)
+{
+    const char *usual = weft_status_reason(response->status);
+    if (strlen(usual) == reason.len && memcmp(usual, reason.data, reason.len) == 0) {
+        response->reason = usual;
+        return 0;
+    }
+    response->own_reason = weft__strndup(reason.data, reason.len);
+    response->reason = response->own_reason;
+    return response->own_reason != NULL ? 0 : weft__fail_nomem();
+}
+
+static int fill(weft_response *response, const struct weft__conn *conn,
+                const struct weft__call *call)
+{
+    const struct weft__h1_head *head = &conn->head;
+    response->status = head->status;
+    response->minor = head->minor;
+    response->started = call->started;
+    response->deadline = WEFT_FOREVER;
+    response->total = call->settings.total;
+    if (response->total != WEFT_FOREVER)
+        response->deadline = call->started + response->total;
+    response->body_max = call->settings.body_max;
+    response->content_length = head->content_length;
+    memcpy(response->method, call->method, strlen(call->method) + 1);
+    weft__buf_init(&response->content, SIZE_MAX);
+    weft__headers_init(&response->headers);
+    weft__h1_body_init(&response->body, head->body, head->content_length, NULL);
+    int err = set_reason(response, head->reason);
+    if (err == 0)
+        err = weft__h1_head_copy(head, &response->headers);
+    return err;
+}
+
+/* The connection goes back: to be used again, or to be closed. */
+static void leave_connection(weft_response *response, bool whole)
+{
+    struct weft__conn *conn = response->conn;
+    int64_t now = weft_now();
+    response->conn = NULL;
+    response->elapsed = now - response->started;
+    /* Bytes behind the message belong to no request of ours. */
+    if (whole && response->reusable && response->body.kind != WEFT__H1_UNTIL_EOF &&
+        weft__conn_available(conn) == 0)
+        weft__pool_release(conn, now);
+    else
+        weft__pool_drop(conn);
+}
+
+int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool reusable,
+                       weft_response **ret)
+{
+    weft_response *response = weft__calloc(1, sizeof *response);
+    if (response == NULL) {
+        weft__pool_drop(conn);
+        return weft__fail_nomem();
+    }
+    response->conn = conn;
+    response->reusable = reusable;
+    int err = fill(response, conn, call);
+    if (err < 0) {
+        leave_connection(response, false);
+        weft_response_free(response);
+        return err;
+    }
+    response->elapsed = 0;
+    if (response->body.ended)
+        leave_connection(response, true);
+    *ret = response;
+    return 0;
+}
+
+/* ---- the body, piece by piece ---- */
+
+/* 1: a piece of at most max bytes, in the connection's buffer; 0: the body is over. */
+static int next_piece(weft_response *response, size_t max, const char **ret, size_t *ret_len)
+{
+    struct weft__conn *conn = response->conn;
+    for (;;) {
+        size_t len = weft__conn_available(conn);
+        size_t consumed;
+        int result = weft__h1_body_next(&response->body, weft__conn_bytes(conn),
+                                        len < max ? len : max, &consumed, ret, ret_len);
+        conn->in_start += consumed;
+        if (result == WEFT__H1_DATA)
+            return 1;
+        if (result == WEFT__H1_END)
+            return 0;
+        if (result < 0)
+            return result;
+        if (weft__conn_available(conn) > 0)
+            continue;
+        int64_t n = weft__conn_fill(conn, IN_LIMIT);
+        if (n < 0)
+            return (int)n;
+        if (n == 0)
+            return weft__h1_body_eof(&response->body);
+    }
+}
+
+/* Reads payload where it belongs: 0 is the end of the connection. */
+static int64_t read_direct(weft_response *response, void *data, size_t len)
+{
+    struct weft__h1_body *body = &response->body;
+    const char *payload;
+    size_t payload_len;
+    size_t consumed;
+    if (body->kind == WEFT__H1_LENGTH && len > body->length - body->received)
+        len = (size_t)(body->length - body->received);
+    int64_t n = weft__conn_read(response->conn, data, len);
+    if (n > 0)
+        weft__h1_body_next(body, data, (size_t)n, &consumed, &payload, &payload_len);
+    return n;
+}
+
+static bool can_read_direct(const weft_response *response)
+{
+    const struct weft__h1_body *body = &response->body;
+    if (weft__conn_available(response->conn) > 0)
+        return false;
+    return body->kind == WEFT__H1_UNTIL_EOF ||
+           (body->kind == WEFT__H1_LENGTH && body->length - body->received >= DIRECT);
+}
+
+/* ---- into memory ---- */
+
+static int too_large(const weft_response *response)
+{
+    return weft__fail(WEFT_EBODY_TOO_LARGE, "the body is larger than %llu bytes",
+                      (unsigned long long)response->body_max);
+}
+
+/* Room for want bytes and a NUL. */
+static int reserve(weft_response *response, size_t want)
+{
+    int err = weft__buf_reserve(&response->content, want + 1);
+    return err == -ENOMEM ? weft__fail_nomem() : err;
+}
+
+static int load_some(weft_response *response)
+{
+    struct weft__buf *content = &response->content;
+    size_t room;
+    if (can_read_direct(response)) {
+        int err = reserve(response, content->len < WEFT__IN_FIRST ? WEFT__IN_FIRST : content->len);
+        if (err < 0)
+            return err;
+        char *space = weft__buf_space(content, &room);
+        int64_t n = read_direct(response, space, room - 1);
+        if (n > 0)
+            weft__buf_commit(content, (size_t)n);
+        if (n == 0)
+            return weft__h1_body_eof(&response->body);
+        return n < 0 ? (int)n : 1;
+    }
+    const char *piece;
+    size_t len;
+    int result = next_piece(response, SIZE_MAX, &piece, &len);
+    if (result <= 0)
+        return result;
+    int err = reserve(response, len);
+    if (err < 0)
+        return err;
+    weft__buf_append(content, piece, len);
+    return 1;
+}
+
+static int load(weft_response *response)
+{
+    const struct weft__h1_body *body = &response->body;
+    if (body->kind == WEFT__H1_LENGTH) {
+        if (body->length > response->body_max)
+            return too_large(response);
+        int err = reserve(response, body->length < CONTENT_FIRST ? (size_t)body->length
+                                                                 : (size_t)CONTENT_FIRST);
+        if (err < 0)
+            return err;
+    }
+    for (;;) {
+        int result = load_some(response);
+        if (result < 0)
+            return result;
+        if (response->content.len > response->body_max)
+            return too_large(response);
+        if (result == 0 || (body->ended && body->kind == WEFT__H1_LENGTH))
+            return 0;
+    }
+}
+
+int weft__response_load(weft_response *response)
+{
+    int err = 0;
+    if (response->conn != NULL) {
+        err = load(response);
+        leave_connection(response, err == 0);
+    } else if (response->elapsed == 0) {
+        response->elapsed = weft_now() - response->started;
+    }
+    if (err == 0)
+        err = reserve(response, 0);
+    if (err < 0) {
+        response->error = err;
+        return err;
+    }
+    *(weft__buf_bytes(&response->content) + response->content.len) = '\0';
+    response->in_memory = true;
+    return 0;
+}
+
+void weft__response_discard(weft_response *response)
+{
+    weft_scope scope;
+    const char *piece;
+    size_t len;
+    int result = 1;
+    if (response->conn == NULL)
+        return;
+    const struct weft__h1_body *body = &response->body;
+    if (!response->reusable || body->kind == WEFT__H1_UNTIL_EOF ||
+        (body->kind == WEFT__H1_LENGTH && body->length > WEFT__LIMIT_REDIRECT_DRAIN)) {
+        leave_connection(response, false);
+        return;
+    }
+    weft_scope_enter(&scope, DISCARD_TIME);
+    while (result > 0 && body->received <= WEFT__LIMIT_REDIRECT_DRAIN)
+        result = next_piece(response, SIZE_MAX, &piece, &len);
+    weft_scope_exit(&scope, 0);
+    leave_connection(response, result == 0);
+}
+
+/* ---- as it comes ---- */
+
+static int64_t read_some(weft_response *response, void *data, size_t len)
+{
+    if (len >= WEFT__IN_FIRST && can_read_direct(response)) {
+        int64_t n = read_direct(response, data, len);
+        return n == 0 ? weft__h1_body_eof(&response->body) : n;
+    }
+    const char *piece;
+    size_t piece_len;
+    int result = next_piece(response, len, &piece, &piece_len);
+    if (result <= 0)
+        return result;
+    memcpy(data, piece, piece_len);
+    return (int64_t)piece_len;
+}
+
+static int say_total(const weft_response *response)
+{
+    return weft__fail(WEFT_ETOTAL_TIMEOUT, "the request's total time of %.6g s is over",
+                      (double)response->total * 1e-9);
+}
+
+/* Within what is left of the call's total time. */
+static int64_t read_in_time(weft_response *response, void *data, size_t len)
+{
+    if (response->deadline == WEFT_FOREVER)
+        return read_some(response, data, len);
+    weft_scope scope;
+    weft_scope_enter(&scope, response->deadline - weft_now());
+    int64_t n = read_some(response, data, len);
+    bool cancelled = n == -ECANCELED;
+    int err = weft_scope_exit(&scope, n < 0 ? (int)n : 0);
+    if (cancelled && err == -ETIMEDOUT)
+        return say_total(response);
+    return err < 0 ? err : n;
+}
+
+/* A body cannot be read any further after an error; a cancelled read has not happened. */
+static int body_failed(weft_response *response, int err)
+{
+    if (err != -ECANCELED && err != -ENOMEM) {
+        response->error = err;
+        leave_connection(response, false);
+    }
+    return weft__fail_prefix(err, "%s %s", response->method, weft_url_redacted(response->url));
+}
+
+static int64_t read_memory(weft_response *response, void *data, size_t len)
+{
+    const struct weft__buf *content = &response->content;
+    size_t left = content->len - response->given;
+    if (len > left)
+        len = left;
+    memcpy(data, weft__buf_bytes(content) + response->given, len);
+    response->given += len;
+    return (int64_t)len;
+}
+
+int64_t weft_response_read(weft_response *response, void *data, size_t len)
+{
+    if (response->in_memory)
+        return read_memory(response, data, len);
+    if (response->error < 0)
+        return weft__fail_with(response->error, "%s %s: an earlier read failed", response->method,
+                               weft_url_redacted(response->url));
+    if (response->conn == NULL || len == 0)
+        return 0;
+    int64_t n = read_in_time(response, data, len);
+    if (n < 0)
+        return body_failed(response, (int)n);
+    response->given += (size_t)n;
+    if (n == 0 || (response->body.ended && response->body.kind == WEFT__H1_LENGTH))
+        leave_connection(response, true);
+    return n;
+}
+
+int weft_response_read_all(weft_response *response)
+{
+    if (response->in_memory)
+        return 0;
+    if (response->error < 0)
+        return weft__fail_code(response->error);
+    if (response->given > 0)
+        return weft__fail(WEFT_ESTREAM_CONSUMED, "a part of the body was already read");
+    weft_scope scope;
+    bool bounded = response->deadline != WEFT_FOREVER;
+    if (bounded)
+        weft_scope_enter(&scope, response->deadline - weft_now());
+    int err = weft__response_load(response);
+    if (bounded) {
+        bool cancelled = err == -ECANCELED;
+        err = weft_scope_exit(&scope, err);
+        if (cancelled && err == -ETIMEDOUT)
+            err = say_total(response);
+    }
+    if (err < 0)
+        return weft__fail_prefix(err, "%s %s", response->method, weft_url_redacted(response->url));
+    return 0;
+}
+
+/* ---- asking ---- */
+
+/* What is left in the connection's buffer may be the end of the body, which saves it. */
+static void skip_buffered(weft_response *response)
+{
+    struct weft__conn *conn = response->conn;
+    int result = WEFT__H1_DATA;
+    while (result == WEFT__H1_DATA && conn->in != NULL) {
+        const char *piece;
+        size_t len;
+        size_t consumed;
+        result = weft__h1_body_next(&response->body, weft__conn_bytes(conn),
+                                    weft__conn_available(conn), &consumed, &piece, &len);
+        conn->in_start += consumed;
+    }
+    leave_connection(response, result == WEFT__H1_END);
+}
+
+void weft_response_free(weft_response *response)
+{
+    if (response == NULL)
+        return;
+    if (response->conn != NULL)
+        skip_buffered(response);
+    weft__h1_body_done(&response->body);
+    weft__headers_done(&response->headers);
+    weft__buf_done(&response->content);
+    weft_url_free(response->url);
+    weft__free(response->own_reason);
+    weft__free(response);
+}
+
+int weft_response_status(const weft_response *response)
+{
+    return response->status;
+}
+
+const char *weft_response_reason(const weft_response *response)
+{
+    return response->reason;
+}
+
+const char *weft_response_http_version(const weft_response *response)
+{
+    return response->minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+}
+
+const weft_headers *weft_response_headers(const weft_response *response)
+{
+    return &response->headers;
+}
+
+const char *weft_response_header(const weft_response *response, const char *name)
+{
+    return weft_headers_get(&response->headers, name);
+}
+
+const char *weft_response_url(const weft_response *response)
+{
+    return weft_url_href(response->url);
+}
+
+const char *weft_response_text(const weft_response *response, size_t *ret_len)
+{
+    if (ret_len != NULL)
+        *ret_len = 0;
+    if (!response->in_memory) {
+        weft__fail_code(WEFT_ERESPONSE_NOT_READ);
+        return NULL;
+    }
+    if (ret_len != NULL)
+        *ret_len = response->content.len;
+    return weft__buf_bytes(&response->content);
+}
+
+const void *weft_response_content(const weft_response *response, size_t *ret_len)
+{
+    return weft_response_text(response, ret_len);
+}
+
+int weft_response_raise_for_status(weft_response *response)
+{
+    if (response->status < 400)
+        return 0;
+    return weft__fail(WEFT_EHTTP_STATUS, "%d%s%s for url %s", response->status,
+                      response->reason[0] != '\0' ? " " : "", response->reason,
+                      weft_url_redacted(response->url));
+}
+
+int64_t weft_response_elapsed(const weft_response *response)
+{
+    return response->elapsed;
+}
+
+int weft_response_attempts(const weft_response *response)
+{
+    return response->attempts;
+}
+
+int weft_response_redirects(const weft_response *response)
+{
+    return response->redirects;
+}
+
+int64_t weft_response_content_length(const weft_response *response)
+{
+    return response->content_length;
+}
