@@ -83,6 +83,13 @@ void weft__deadlock(struct weft__loop *loop)
     abort();
 }
 
+_Noreturn void weft__dead_scope(const struct weft_task *task)
+{
+    dprintf(STDERR_FILENO, "weft: task '%s' returned inside a scope or group of its own\n",
+            weft_task_name(task));
+    abort();
+}
+
 /* ---- stack overflow ---- */
 
 static struct sigaction old_segv;

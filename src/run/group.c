@@ -129,10 +129,13 @@ static inline int spawn(struct weft__group *group, struct weft_task *self, struc
     return 0;
 }
 
-static __attribute__((cold)) int refuse(const struct weft__group *group, struct weft_task *self)
+static __attribute__((cold)) int refuse(const struct weft__group *group, struct weft_task *self,
+                                        weft_fn fn)
 {
     if (self == NULL)
         return weft__context_get()->error_code;
+    if (fn == NULL)
+        return weft__fail(-EINVAL, "a task without a function");
     if (group->scope.task != NULL && group->scope.task->loop != self->loop)
         return weft__fail(-EINVAL, "spawn into a group of another thread");
     return weft__fail(-EINVAL, "spawn into a group that has ended");
@@ -151,7 +154,7 @@ int weft_group_spawn_with(weft_group *public_group, weft_fn fn, void *arg,
     struct weft__group *group = weft__group_of(public_group);
     struct weft_task *self = weft__self();
     if (!may_spawn(group, self, fn))
-        return refuse(group, self);
+        return refuse(group, self, fn);
     size_t stack_size = options != NULL ? options->stack_size : 0;
     stack_size = stack_size != 0 ? weft__stack_round(stack_size) : self->loop->default_stack;
     struct weft_task *task = task_new(self->loop, stack_size);
@@ -167,7 +170,7 @@ int weft_group_spawn(weft_group *public_group, weft_fn fn, void *arg)
     struct weft__group *group = weft__group_of(public_group);
     struct weft_task *self = weft__self();
     if (!may_spawn(group, self, fn))
-        return refuse(group, self);
+        return refuse(group, self, fn);
     struct weft_task *task = task_new(self->loop, self->loop->default_stack);
     if (task == NULL)
         return weft__context->error_code;
@@ -193,8 +196,11 @@ void weft__task_ended(struct weft_task *task, int result)
 {
     struct weft__group *group = task->group;
     if (task->scope != &group->scope) {
-        while (task->scope != &group->scope)
-            weft__scope_leave(task->scope, 0);
+        while (task->scope != &group->scope) {
+            if (weft__stack_contains(&task->stack, task->scope))
+                weft__dead_scope(task);
+            weft__scope_abandon(task);
+        }
         result = weft__fail(WEFT_EMISNESTED, "task '%s' ended inside a scope that it had entered",
                             task->name);
     }
@@ -208,8 +214,11 @@ void weft__task_ended(struct weft_task *task, int result)
         keep_error(group, task, result);
     if (__builtin_expect(task->context.error_text != NULL, 0))
         weft__error_done(&task->context);
-    if (group->n_children == 0 && group->joining)
+    if (group->n_children == 0 && group->joining) {
+        /* Once: others may spawn into the group before the woken task runs. */
+        group->joining = false;
         weft__wake(group->wait.task, 0);
+    }
 }
 
 /* Joins all children; the scope is still entered. The first error, or 0. */
@@ -221,7 +230,6 @@ int weft__group_join(struct weft__group *group)
         group->wait.what = "children";
         group->wait.cancel = NULL;
         weft__park(self, &group->wait);
-        group->joining = false;
     }
     group->ended = true;
     return group->first_error;
@@ -245,6 +253,16 @@ int weft_group_wait(weft_group *public_group)
         return left == -ECANCELED ? weft__cancel_error(self) : left;
     }
     weft__error_move(&self->context, &group->error);
+    return err;
+}
+
+int weft__group_give_up(weft_group *public_group, int err)
+{
+    struct weft__context kept = {0};
+    weft__error_move(&kept, weft__context_get());
+    weft_group_cancel(public_group, "a task of the group could not be started");
+    weft_group_wait(public_group);
+    weft__error_move(weft__context_get(), &kept);
     return err;
 }
 
@@ -285,10 +303,7 @@ int weft_gather(weft_call *calls, size_t n, const weft_gather_options *options)
         if (err < 0)
             break;
     }
-    if (err < 0)
-        weft_group_cancel(&group, "a task of gather could not be started");
-    int joined = weft_group_wait(&group);
-    return err < 0 ? weft__fail_code(err) : joined;
+    return err < 0 ? weft__group_give_up(&group, err) : weft_group_wait(&group);
 }
 
 struct map_state {
@@ -336,6 +351,8 @@ int weft_map(weft_fn fn, void *items, size_t n, size_t item_size, const weft_map
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
+    if (fn == NULL && n > 0)
+        return weft__fail(-EINVAL, "weft_map without a function");
     weft_group group;
     err = weft_group_init(
         &group, WEFT_GROUP(.name = "map", .timeout = options != NULL ? options->timeout : 0));
@@ -347,10 +364,7 @@ int weft_map(weft_fn fn, void *items, size_t n, size_t item_size, const weft_map
             break;
     }
     /* Fewer workers than asked for still do the work; none at all cannot. */
-    if (err < 0 && weft__group_of(&group)->n_children == 0 && state.next < n) {
-        weft_group_cancel(&group, "no task of map could be started");
-        weft_group_wait(&group);
-        return weft__fail_code(err);
-    }
+    if (err < 0 && weft__group_of(&group)->n_children == 0 && state.next < n)
+        return weft__group_give_up(&group, err);
     return weft_group_wait(&group);
 }

@@ -129,8 +129,11 @@ bool weft__scope_is_effective(const struct weft__loop *loop, const struct weft__
 void weft__scope_init(struct weft__scope *scope, struct weft_task *task, int64_t timeout);
 void weft__scope_cancel_code(struct weft__scope *scope, int code, const char *reason);
 int weft__scope_leave(struct weft__scope *scope, int err);
+void weft__scope_abandon(struct weft_task *task);
 struct weft__group *weft__group_of(weft_group *group);
 int weft__group_join(struct weft__group *group);
+/* A spawn failed with err: cancels and joins the others, returns err with its message. */
+int weft__group_give_up(weft_group *group, int err);
 void weft__task_ended(struct weft_task *task, int result);
 /* The tree of tasks of a loop, with what each waits for, to a file descriptor. */
 void weft__dump(struct weft__loop *loop, int fd);
@@ -341,6 +344,8 @@ void weft__start_child(struct weft_task *self, struct weft_task *child);
 /* The task's last call: its entry function returns what this returns. */
 void *weft__task_exit(struct weft_task *task);
 void weft__deadlock(struct weft__loop *loop);
+/* A task has ended in a scope that lay in a frame of its own: there is nothing to work with. */
+_Noreturn void weft__dead_scope(const struct weft_task *task);
 void weft__overflow_install(void);
 void weft__fork_install(void);
 

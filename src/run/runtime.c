@@ -238,14 +238,12 @@ static int run_on(struct weft__loop *loop, weft_fn fn, void *arg, const weft_run
     loop->in_run = true;
     err = weft_group_spawn_with(&group, run_main, &call,
                                 WEFT_SPAWN(.name = options->name != NULL ? options->name : "main"));
-    int joined = weft_group_wait(&group);
+    int joined = err < 0 ? weft__group_give_up(&group, err) : weft_group_wait(&group);
     loop->in_run = false;
     loop->seed = 0;
     if (loop->default_stack != old_stack)
         weft__free_tasks_done(loop);
     loop->default_stack = old_stack;
-    if (err < 0)
-        return weft__fail_code(err);
     return joined < 0 ? joined : call.result;
 }
 

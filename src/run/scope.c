@@ -128,16 +128,31 @@ static bool unwind_to(struct weft_task *task, struct weft__scope *scope)
     return at == scope;
 }
 
+/* The innermost scope was left without its exit: children that it still owns are joined. */
+void weft__scope_abandon(struct weft_task *task)
+{
+    struct weft__scope *scope = task->scope;
+    struct weft__group *group = scope->group;
+    if (group != NULL && group->n_children > 0) {
+        weft__scope_cancel_code(scope, 0, "the scope around their group was left");
+        weft__group_join(group);
+    }
+    if (group != NULL) {
+        group->ended = true;
+        weft__error_done(&group->error);
+    }
+    weft__scope_leave(scope, 0);
+}
+
 int weft__scope_leave(struct weft__scope *scope, int err)
 {
     struct weft_task *task = scope->task;
     struct weft__loop *loop = task->loop;
     if (task->scope != scope) {
         if (!unwind_to(task, scope))
-            return weft__fail(WEFT_EMISNESTED, "scope left twice or by another task than '%s'",
-                              task->name);
+            return weft__fail(WEFT_EMISNESTED, "task '%s' left a scope twice", task->name);
         while (task->scope != scope)
-            weft__scope_leave(task->scope, 0);
+            weft__scope_abandon(task);
         err = weft__fail(WEFT_EMISNESTED, "task '%s' left a scope before the ones inside it",
                          task->name);
     }
@@ -193,7 +208,12 @@ void weft_scope_enter_shield(weft_scope *public_scope, int64_t timeout)
 int weft_scope_exit(weft_scope *public_scope, int err)
 {
     struct weft__scope *scope = scope_of(public_scope);
-    return scope->task != NULL ? weft__scope_leave(scope, err) : err;
+    if (scope->task == NULL)
+        return err;
+    if (scope->task != weft__self())
+        return weft__fail(WEFT_EMISNESTED, "a scope is left by the task that entered it, '%s'",
+                          scope->task->name);
+    return weft__scope_leave(scope, err);
 }
 
 void weft_scope_cancel(weft_scope *public_scope, const char *reason)

@@ -242,3 +242,9 @@ bool weft__stack_is_guard(const struct weft__stack *stack, const void *address)
     const char *at = address;
     return at >= stack->base && at < stack->base + WEFT__STACK_GUARD;
 }
+
+bool weft__stack_contains(const struct weft__stack *stack, const void *address)
+{
+    const char *at = address;
+    return at >= stack->base && at < stack->base + stack->size;
+}

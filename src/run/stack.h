@@ -44,5 +44,6 @@ void weft__stack_give(struct weft__stacks *stacks, const struct weft__stack *sta
 size_t weft__stack_round(size_t size);
 /* Is the address in the guard of this stack? */
 bool weft__stack_is_guard(const struct weft__stack *stack, const void *address);
+bool weft__stack_contains(const struct weft__stack *stack, const void *address);
 
 #endif
