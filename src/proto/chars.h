@@ -7,11 +7,10 @@
 #include <stdint.h>
 
 enum {
-    WEFT__CHAR_TOKEN = 1,       /* tchar, RFC 9110 5.6.2 */
-    WEFT__CHAR_TEXT = 2,        /* HTAB, SP, VCHAR, obs-text: what a field value may hold */
-    WEFT__CHAR_TARGET = 4,      /* printable ASCII that may stand in a request target */
-    WEFT__CHAR_REG_NAME = 8,    /* unreserved and sub-delims, RFC 3986 3.2.2; "%" aside */
-    WEFT__CHAR_UNRESERVED = 16, /* RFC 3986 2.3 */
+    WEFT__CHAR_TOKEN = 1,    /* tchar, RFC 9110 5.6.2 */
+    WEFT__CHAR_TEXT = 2,     /* HTAB, SP, VCHAR, obs-text: what a field value may hold */
+    WEFT__CHAR_TARGET = 4,   /* printable ASCII that may stand in a request target */
+    WEFT__CHAR_REG_NAME = 8, /* unreserved and sub-delims, RFC 3986 3.2.2; "%" aside */
 };
 
 extern const uint8_t weft__chars[256];

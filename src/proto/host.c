@@ -28,7 +28,7 @@ static bool is_ip_literal(const char *text, size_t len)
     return strlen(address) == len - 2 && inet_pton(AF_INET6, address, bytes) == 1;
 }
 
-bool weft__host_is_valid(const char *text, size_t len)
+static bool host_is_valid(const char *text, size_t len)
 {
     if (len > 0 && text[0] == '[')
         return is_ip_literal(text, len);
@@ -58,5 +58,5 @@ bool weft__host_port_is_valid(const char *text, size_t len, size_t *ret_host_len
     }
     *ret_host_len = host_len;
     *ret_port = port;
-    return weft__host_is_valid(text, host_len);
+    return host_is_valid(text, host_len);
 }

@@ -5,10 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* uri-host of RFC 9110 4.2: a reg-name, IPv4 or bracketed IPv6 address; may be empty. */
-bool weft__host_is_valid(const char *text, size_t len);
 /*
- * uri-host [ ":" port ], port at most 65535 or nothing.  *ret_port: -1 without ":" or digits.
+ * uri-host [ ":" port ] of RFC 9110 4.2: a reg-name, which may be empty, an IPv4 or a bracketed
+ * IPv6 address; the port at most 65535 or nothing.  *ret_port: -1 without digits.
  */
 bool weft__host_port_is_valid(const char *text, size_t len, size_t *ret_host_len, int *ret_port);
 /* Every "%" is followed by two hexadecimal digits. */

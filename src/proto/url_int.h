@@ -61,8 +61,6 @@ int weft__url_build(const struct weft_url *parts, weft_url **ret);
 int weft__url_encode(struct weft__buf *to, const char *text, size_t len, unsigned set);
 /* -1 for a scheme that is not special, 0 for file; else the default port. */
 int weft__url_special_port(const char *scheme);
-/* Letter, then ":" or "|". */
-bool weft__url_is_drive(const char *text, size_t len);
 
 /*
  * Host parsing, section 3.5 of the standard: appends the host as it is written in a URL.

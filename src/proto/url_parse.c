@@ -107,7 +107,8 @@ static bool is_alpha(char c)
     return c >= 'a' && c <= 'z';
 }
 
-bool weft__url_is_drive(const char *text, size_t len)
+/* Letter, then ":" or "|": a drive of Windows. */
+static bool is_drive(const char *text, size_t len)
 {
     return len == 2 && is_alpha(text[0]) && (text[1] == ':' || text[1] == '|');
 }
@@ -115,7 +116,7 @@ bool weft__url_is_drive(const char *text, size_t len)
 /* The rest is a drive letter, alone or before a slash, "?" or the end. */
 static bool starts_with_drive(const struct weft__url_span *rest)
 {
-    return rest->len >= 2 && weft__url_is_drive(rest->data, 2) &&
+    return rest->len >= 2 && is_drive(rest->data, 2) &&
            (rest->len == 2 || strchr("/\\?", rest->data[2]) != NULL);
 }
 
@@ -174,8 +175,7 @@ static int add_segment(struct parser *parser, const char *segment, size_t len, b
         shorten_path(parser);
     if (dots > 0)
         return last ? weft__buf_append_char(&parser->text, '/') : 0;
-    bool drive =
-        is_file(parser) && parser->text.len == parser->path.at && weft__url_is_drive(segment, len);
+    bool drive = is_file(parser) && parser->text.len == parser->path.at && is_drive(segment, len);
     int err = weft__buf_append_char(&parser->text, '/');
     if (err < 0)
         return err;
@@ -388,7 +388,7 @@ static int parse_file_host(struct parser *parser)
     const char *text = parser->rest.data;
     while (len < parser->rest.len && text[len] != '?' && !is_slash(parser, text[len]))
         len++;
-    if (weft__url_is_drive(text, len)) {
+    if (is_drive(text, len)) {
         int err = add(parser, &parser->host, "", 0, 0);
         begin(parser, &parser->path);
         return err < 0 ? err : parse_segments(parser);

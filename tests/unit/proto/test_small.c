@@ -7,7 +7,7 @@
 #include <weft/json.h>
 #include <weft/testing.h>
 
-#include "base/alloc.h"
+#include "proto/chars.h"
 #include "proto/date.h"
 #include "proto/method.h"
 #include "proto/mime.h"
@@ -190,6 +190,13 @@ TEST(status_has_its_reason)
     ASSERT_STR_EQ(weft_status_reason(511), "Network Authentication Required");
     ASSERT_STR_EQ(weft_status_reason(299), "");
     ASSERT_STR_EQ(weft_status_reason(-1), "");
+    int known = 0;
+    for (int status = 0; status < 1000; status++) {
+        const char *reason = weft_status_reason(status);
+        known += reason[0] != '\0';
+        ASSERT(weft__chars_all(reason, strlen(reason), WEFT__CHAR_TEXT));
+    }
+    ASSERT_INT_EQ(known, 62);
 }
 
 TEST(content_type_follows_the_extension)
