@@ -16,7 +16,8 @@ enum {
     AHEAD_MAX = 256 * 1024,
     /* One page more, in which the rest of a line stands before what is read next. */
     CAP_FIRST = AHEAD_MAX + WEFT__FILE_PAGE,
-    WRITE_BEHIND = 64 * 1024
+    WRITE_BEHIND = 64 * 1024,
+    READ_PAST = 32 * 1024 /* reads this large go past the buffer: copying twice costs more */
 };
 
 /* ---- the buffer ---- */
@@ -243,11 +244,10 @@ static size_t take(struct weft_file *file, char *data, size_t len)
     return n;
 }
 
-/* What is at least as large as the buffer goes past it. */
 static int64_t read_more(struct weft_file *file, struct weft_task *self, enum weft__file_way way,
                          char *data, size_t len)
 {
-    if (len < AHEAD_MAX) {
+    if (len < READ_PAST) {
         int64_t n = fill(file, self, way);
         return n <= 0 ? n : (int64_t)take(file, data, len);
     }

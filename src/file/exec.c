@@ -189,30 +189,41 @@ int weft__file_step_open(enum weft__file_way way, const char *path, int flags, u
     });
 }
 
-/* The folder in which path stands or would stand, opened only to ask about it. */
-static int open_folder_cached(const char *path)
+/*
+ * The folder that was asked about last, and whether it lies in memory.  Where something else is
+ * mounted there meanwhile, the answer costs time and nothing else.
+ */
+static _Thread_local char last_folder[256];
+static _Thread_local bool last_in_memory;
+
+/* Does the folder in which path stands, or would stand, lie in memory? */
+static bool is_in_memory(const char *path)
 {
-    char folder[256];
     const char *slash = strrchr(path, '/');
-    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
-    if (len >= sizeof folder)
-        return -EAGAIN;
-    memcpy(folder, path, len);
-    folder[len] = '\0';
-    if (slash == path)
-        memcpy(folder, "/", sizeof "/");
-    else if (slash == NULL)
-        memcpy(folder, ".", sizeof ".");
-    return open_cached(folder, O_PATH | O_CLOEXEC | O_DIRECTORY);
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    if (len == 0) {
+        path = "./";
+        len = 2;
+    }
+    if (len >= sizeof last_folder)
+        return false;
+    if (strncmp(last_folder, path, len) == 0 && last_folder[len] == '\0')
+        return last_in_memory;
+    memcpy(last_folder, path, len);
+    last_folder[len] = '\0';
+    int fd = open_cached(last_folder, O_PATH | O_CLOEXEC | O_DIRECTORY);
+    if (fd < 0) {
+        last_folder[0] = '\0';
+        return false;
+    }
+    last_in_memory = weft__mount_in_memory(fd);
+    close(fd);
+    return last_in_memory;
 }
 
 enum weft__file_way weft__file_way_creating(const struct weft_task *self, const char *path)
 {
-    int fd = open_folder_cached(path);
-    bool in_memory = fd >= 0 && weft__mount_in_memory(fd);
-    if (fd >= 0)
-        close(fd);
-    return in_memory ? WEFT__FILE_PLAIN : weft__file_way_waiting(self, IORING_OP_OPENAT);
+    return is_in_memory(path) ? WEFT__FILE_PLAIN : weft__file_way_waiting(self, IORING_OP_OPENAT);
 }
 
 /* ---- steps: read and write ---- */

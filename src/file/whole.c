@@ -39,6 +39,11 @@ static int whole_open(struct whole *whole, enum weft__file_way way)
     int fd = weft__file_step_open(way, whole->path, whole->flags, 0666);
     if (fd < 0)
         return fd;
+    if (whole->from != NULL) {
+        /* The first pwrite tells by ESPIPE what fstat would tell. */
+        whole->handle = (struct weft__handle){.fd = {.fd = fd}, .open = true, .nonblocking = true};
+        return 0;
+    }
     int err = weft__handle_init(&whole->handle, fd, whole->flags, &whole->size);
     if (err < 0)
         return err;
@@ -99,6 +104,8 @@ static int whole_write(struct whole *whole, enum weft__file_way way)
     while (whole->len < whole->cap) {
         int64_t n = weft__file_step_write(way, &whole->handle, whole->from + whole->len,
                                           whole->cap - whole->len, (int64_t)whole->len);
+        if (n == -ESPIPE)
+            return IS_STREAM;
         if (n < 0)
             return (int)n;
         whole->len += (size_t)n;
