@@ -257,17 +257,22 @@ int64_t weft_file_seek(weft_file *file, int64_t offset, int whence)
 
 enum { CLOSE_SECONDS = 10 };
 
+static int flush_once(struct weft_file *file)
+{
+    struct weft_task *self;
+    int way = weft__file_begin(&self);
+    return way < 0 ? way : weft__cursor_flush(file, self, (enum weft__file_way)way);
+}
+
 /* Written bytes are not lost because the writer was cancelled: the kernel takes them soon. */
 static int flush_last(struct weft_file *file)
 {
-    struct weft_task *self;
     weft_scope scope;
-    if (file->pending == 0)
-        return 0;
+    int err = file->pending > 0 ? flush_once(file) : 0;
+    if (err != -ECANCELED)
+        return err;
     weft_scope_enter_shield(&scope, WEFT_SEC(CLOSE_SECONDS));
-    int way = weft__file_begin(&self);
-    int err = way < 0 ? way : weft__cursor_flush(file, self, (enum weft__file_way)way);
-    return weft_scope_exit(&scope, err);
+    return weft_scope_exit(&scope, flush_once(file));
 }
 
 int weft_file_close(weft_file *file)

@@ -1,0 +1,297 @@
+/*
+ * Everything that can go wrong below a file goes wrong once: each allocation, each system call
+ * of each kind, a cancellation at each checkpoint.  Whatever happens, it is reported, nothing is
+ * left open or allocated (the runner counts), and the next call works.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weft/file.h>
+#include <weft/testing.h>
+
+#include "file/file_int.h"
+#include "file_test.h"
+
+enum { TEXT_LEN = 200000 };
+
+static char text[TEXT_LEN];
+
+static void fill_text(void)
+{
+    for (size_t i = 0; i < TEXT_LEN; i++)
+        text[i] = i % 40 == 39 ? '\n' : (char)('a' + i % 26);
+}
+
+/* ---- what is done: 0, or the first error ---- */
+
+static int read_whole(void)
+{
+    char *data;
+    size_t len;
+    int err = weft_read_file(test_path("in"), &data, &len);
+    if (err < 0)
+        return err;
+    ASSERT_INT_EQ(len, TEXT_LEN);
+    ASSERT_MEM_EQ(data, text, len);
+    weft_free(data);
+    return 0;
+}
+
+static int write_whole(void)
+{
+    return weft_write_file(test_path("out"), text, TEXT_LEN);
+}
+
+static int use_lines(weft_file *file)
+{
+    char *line;
+    int64_t n;
+    int64_t total = 0;
+    while ((n = weft_file_read_line(file, &line)) > 0) {
+        ASSERT_MEM_EQ(line, text + total, (size_t)n);
+        total += n;
+    }
+    if (n < 0)
+        return (int)n;
+    ASSERT_INT_EQ(total, TEXT_LEN);
+    return 0;
+}
+
+static int read_lines(void)
+{
+    weft_file *file;
+    int err = weft_file_open(test_path("in"), "r", &file);
+    if (err < 0)
+        return err;
+    err = use_lines(file);
+    int closed = weft_file_close(file);
+    return err < 0 ? err : closed;
+}
+
+static int use_cursor(weft_file *file)
+{
+    static char back[TEXT_LEN];
+    int err = 0;
+    for (size_t i = 0; i < TEXT_LEN && err == 0; i += 1000)
+        err = weft_file_write(file, text + i, 1000);
+    if (err < 0)
+        return err;
+    int64_t n = weft_file_seek(file, 0, SEEK_SET);
+    if (n >= 0)
+        n = weft_file_read(file, back, 100);
+    if (n >= 0)
+        n = weft_file_read_at(file, back + 100, 100, 100);
+    if (n >= 0)
+        n = weft_file_truncate(file, 150);
+    if (n >= 0)
+        n = weft_file_write_at(file, text + 150, 50, 150);
+    if (n >= 0)
+        n = weft_file_sync(file);
+    if (n >= 0)
+        n = weft_file_size(file);
+    if (n < 0)
+        return (int)n;
+    ASSERT_INT_EQ(n, 200);
+    ASSERT_MEM_EQ(back, text, 200);
+    return 0;
+}
+
+static int write_and_read(void)
+{
+    weft_file *file;
+    int err = weft_file_open(test_path("both"), "w+", &file);
+    if (err < 0)
+        return err;
+    err = use_cursor(file);
+    int closed = weft_file_close(file);
+    return err < 0 ? err : closed;
+}
+
+static int names(void)
+{
+    char deep[512];
+    snprintf(deep, sizeof deep, "%s/deep", test_path("folder"));
+    int err = weft_mkdir(deep, 0, true);
+    if (err == 0)
+        err = weft_rename(deep, test_path("renamed"));
+    if (err == 0)
+        err = weft_remove(test_path("renamed"));
+    return err;
+}
+
+static int (*const actions[])(void) = {read_whole, write_whole, read_lines, write_and_read, names};
+enum { N_ACTIONS = sizeof actions / sizeof actions[0] };
+
+static void prepare(void)
+{
+    weft__file_fault = (struct weft__file_fault){0};
+    fill_text();
+    ASSERT_OK(weft_write_file(test_path("in"), text, TEXT_LEN));
+    /* Loops and threads are made now, so that what follows counts files only. */
+    for (int i = 0; i < N_ACTIONS; i++)
+        ASSERT_OK(actions[i]());
+}
+
+/* ---- allocations ---- */
+
+FILE_TEST(file_with_an_allocation_failing_reports_it)
+{
+    prepare();
+    for (int i = 0; i < N_ACTIONS; i++) {
+        bool failed = true;
+        for (uint64_t nth = 1; failed; nth++) {
+            weft_testing_fail_alloc(nth, false);
+            int err = actions[i]();
+            failed = weft_testing_alloc_count() >= nth;
+            weft_testing_fail_alloc(0, false);
+            ASSERT(err == 0 || err == -ENOMEM);
+            ASSERT_INT_LT(nth, 1000);
+        }
+        weft_testing_fail_alloc(1, true);
+        int err = actions[i]();
+        ASSERT_INT_EQ(err, weft_testing_alloc_count() > 0 ? -ENOMEM : 0);
+        weft_testing_fail_alloc(0, false);
+        ASSERT_OK(actions[i]());
+    }
+}
+
+/* ---- cancellation ---- */
+
+static int cancelled_action(int (*action)(void), uint64_t nth, bool *ret_came)
+{
+    weft_scope scope;
+    weft_scope_enter(&scope, WEFT_FOREVER);
+    weft_testing_cancel_at(&scope, nth);
+    int err = action();
+    *ret_came = weft_scope_is_cancelled(&scope);
+    weft_testing_cancel_at(NULL, 0);
+    int left = weft_scope_exit(&scope, err);
+    ASSERT(!*ret_came || left == 0 || left == -ECANCELED);
+    return err;
+}
+
+FILE_TEST(file_cancelled_at_any_checkpoint_is_left_clean)
+{
+    prepare();
+    for (int i = 0; i < N_ACTIONS; i++) {
+        bool came = true;
+        uint64_t n_refused = 0;
+        for (uint64_t nth = 1; came; nth += nth < 50 ? 1 : nth / 7) {
+            int err = cancelled_action(actions[i], nth, &came);
+            ASSERT(err == 0 || err == -ECANCELED);
+            n_refused += err == -ECANCELED;
+        }
+        ASSERT_INT_GT(n_refused, 0);
+        ASSERT_OK(actions[i]());
+    }
+}
+
+FILE_TEST(file_of_a_cancelled_task_is_written_when_it_is_closed)
+{
+    weft_scope scope;
+    weft_file *file;
+    char *data;
+    ASSERT_OK(weft_file_open(test_path("f"), "w", &file));
+    ASSERT_OK(weft_file_write(file, "kept", 4));
+    weft_scope_enter(&scope, WEFT_FOREVER);
+    weft_scope_cancel(&scope, "over");
+    ASSERT_ERR(weft_file_write(file, "lost", 4), -ECANCELED);
+    ASSERT_STR_HAS(weft_error_message(), "over");
+    ASSERT_ERR(weft_read_file(test_path("f"), &data, NULL), -ECANCELED);
+    ASSERT_OK(weft_file_close(file));
+    weft_scope_exit(&scope, 0);
+    ASSERT_OK(weft_read_file(test_path("f"), &data, NULL));
+    ASSERT_STR_EQ(data, "kept");
+    weft_free(data);
+}
+
+/* ---- system calls ---- */
+
+FILE_TEST(file_with_a_system_call_failing_reports_it)
+{
+    prepare();
+    for (int i = 0; i < N_ACTIONS - 1; i++) {
+        for (int call = WEFT__FILE_CALL_OPEN; call <= WEFT__FILE_CALL_CLOSE; call++) {
+            bool hit = true;
+            for (unsigned nth = 1; hit; nth++) {
+                weft__file_fault = (struct weft__file_fault){
+                    .call = (enum weft__file_call)call, .nth = nth, .error = EIO};
+                int err = actions[i]();
+                hit = weft__file_fault.nth == 0;
+                weft__file_fault = (struct weft__file_fault){0};
+                /* A full read returns what it had; the error is then the next call's. */
+                ASSERT_INT_EQ(err, hit ? -EIO : 0);
+                if (hit)
+                    ASSERT_STR_HAS(weft_error_message(), ": Input/output error");
+            }
+        }
+        ASSERT_OK(actions[i]());
+    }
+}
+
+FILE_TEST(file_transferred_in_short_pieces_is_whole)
+{
+    static const size_t limits[] = {777, 4096, 65000};
+    prepare();
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        for (int call = WEFT__FILE_CALL_READ; call <= WEFT__FILE_CALL_WRITE; call++) {
+            weft__file_fault = (struct weft__file_fault){.call = (enum weft__file_call)call,
+                                                         .nth = 1,
+                                                         .limit = limits[i],
+                                                         .and_later = true};
+            for (int action = 0; action < N_ACTIONS; action++)
+                ASSERT_OK(actions[action]());
+            ASSERT_OK(weft_write_file(test_path("in"), text, TEXT_LEN));
+            weft__file_fault = (struct weft__file_fault){0};
+            ASSERT_OK(read_whole());
+        }
+    }
+}
+
+FILE_TEST(file_whose_write_failed_keeps_the_bytes_for_the_next_flush)
+{
+    weft_file *file;
+    char *data;
+    ASSERT_OK(weft_file_open(test_path("f"), "w", &file));
+    ASSERT_OK(weft_file_write(file, "precious", 8));
+    weft__file_fault =
+        (struct weft__file_fault){.call = WEFT__FILE_CALL_WRITE, .nth = 1, .error = ENOSPC};
+    ASSERT_ERR(weft_file_flush(file), -ENOSPC);
+    ASSERT_STR_HAS(weft_error_message(), test_path("f"));
+    ASSERT_INT_EQ(weft_file_tell(file), 8);
+    ASSERT_OK(weft_file_write(file, "!", 1));
+    ASSERT_OK(weft_file_close(file));
+    ASSERT_OK(weft_read_file(test_path("f"), &data, NULL));
+    ASSERT_STR_EQ(data, "precious!");
+    weft_free(data);
+}
+
+FILE_TEST(file_whose_close_fails_says_so_and_is_closed)
+{
+    weft_file *file;
+    ASSERT_OK(weft_file_open(test_path("f"), "w", &file));
+    weft__file_fault =
+        (struct weft__file_fault){.call = WEFT__FILE_CALL_CLOSE, .nth = 1, .error = EDQUOT};
+    ASSERT_ERR(weft_file_close(file), -EDQUOT);
+    ASSERT_STR_HAS(weft_error_message(), "close ");
+    weft__file_fault =
+        (struct weft__file_fault){.call = WEFT__FILE_CALL_CLOSE, .nth = 1, .error = EDQUOT};
+    ASSERT_ERR(weft_write_file(test_path("f"), "x", 1), -EDQUOT);
+    weft__file_fault = (struct weft__file_fault){0};
+}
+
+/* A whole write that fails half way is an error, however much was written. */
+FILE_TEST(file_on_a_full_disk_is_an_error_at_the_write)
+{
+    fill_text();
+    weft__file_fault = (struct weft__file_fault){
+        .call = WEFT__FILE_CALL_WRITE, .nth = 1, .limit = 1000, .and_later = false};
+    ASSERT_OK(weft_write_file(test_path("f"), text, TEXT_LEN));
+    weft__file_fault =
+        (struct weft__file_fault){.call = WEFT__FILE_CALL_WRITE, .nth = 1, .error = ENOSPC};
+    ASSERT_ERR(weft_append_file(test_path("f"), text, TEXT_LEN), -ENOSPC);
+    weft__file_fault = (struct weft__file_fault){0};
+    ASSERT_STR_HAS(weft_error_message(), ": No space left on device");
+}
