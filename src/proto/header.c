@@ -296,9 +296,9 @@ weft_pair weft_headers_at(const weft_headers *headers, size_t index)
 bool weft__header_is_secret(const char *name, size_t name_len)
 {
     static const char *const names[] = {"authorization", "proxy-authorization", "cookie",
-                                        "set-cookie"};
-    static const char *const parts[] = {"token",  "secret",   "api-key",
-                                        "apikey", "password", "x-auth"};
+                                        "set-cookie", "www-authenticate"};
+    static const char *const parts[] = {"token",    "secret", "api-key", "apikey",
+                                        "password", "x-auth", "session"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (weft__ieq_n(name, name_len, names[i], strlen(names[i])))
             return true;

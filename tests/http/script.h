@@ -1,0 +1,42 @@
+/*
+ * script.h - conversations between the client and a scripted server, from files.
+ *
+ * A file has cases, each begun by "=== name".  The lines of a case:
+ *
+ *     client KEY=VALUE ...     options of the client; values end at a blank, "_" stands for one
+ *     call METHOD URL KEY=VALUE ...
+ *     expect 200 [BODY]        the call's status and, with escapes, its whole body
+ *     expect error NAME [TEXT] the call's error (* is any), and a part of its message
+ *     expect header NAME VALUE
+ *     expect attempts N / redirects N / opened N / idle N / url URL / elapsed MS
+ *     wait MS                  before the next call
+ *     accept [AUTHORITY]       a new connection, for that host
+ *     > LINE                   the client sends this line and CR LF
+ *     >| TEXT                  the client sends these bytes, with escapes
+ *     < LINE                   the server sends this line and CR LF
+ *     <| TEXT                  the server sends these bytes, with escapes
+ *     <* N TEXT                ... N times
+ *     request METHOD TARGET [AUTHORITY]   the client sends a head without anything unusual
+ *     reply STATUS [BODY]                 the server sends a response with Content-Length
+ *     pause MS                 the server does nothing for a while
+ *     drip MS N                the server sends N bytes, one after each pause
+ *     upload N                 the client sends N more bytes
+ *     silent                   the client sends nothing more and keeps the connection open
+ *     closed                   the client closes the connection
+ *     close / reset            the server does
+ *     skip                     the server reads and forgets what the client sends from here on
+ *
+ * Calls and the server's lines run side by side; calls one after the other, and so do the
+ * server's lines.  Escapes: \r \n \t \0 \\ \xNN.
+ */
+#ifndef WEFT_HTTP_SCRIPT_H
+#define WEFT_HTTP_SCRIPT_H
+
+#include <stdbool.h>
+
+enum script_split { SCRIPT_WHOLE, SCRIPT_BYTES, SCRIPT_RANDOM };
+
+/* Runs every case of tests/http/cases/<name>.case; a mismatch fails the test, naming its line. */
+void script_run(const char *name, enum script_split split, bool memory);
+
+#endif
