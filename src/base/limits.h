@@ -21,6 +21,7 @@
     X(URL, 65536, "bytes of a URL")                                                                \
     X(STREAM_LINE, 65536, "bytes of a line or record read from a stream")                          \
     X(STREAM_WRITE_HIGH, 65536, "bytes buffered for writing before a writer waits")                \
+    X(TLS_SESSIONS, 256, "TLS sessions kept for resumption, of one weft_tls")                      \
     X(FILE_LINE, 1024 * 1024 * 16, "bytes of a line read from a file")                             \
     X(FILE_STREAM, 1024 * 1024 * 1024, "bytes of a pipe or device read whole")                     \
     X(H1_START_LINE, 8192, "bytes of a request or status line")                                    \

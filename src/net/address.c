@@ -23,6 +23,22 @@ void weft__address_set(weft_address *address, const void *sockaddr, size_t len)
     memcpy(address->opaque, sockaddr, len);
 }
 
+int weft__address_from_ip(const void *ip, size_t len, weft_address *ret)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    if (len == sizeof in.sin_addr) {
+        memcpy(&in.sin_addr, ip, len);
+        weft__address_set(ret, &in, sizeof in);
+    } else if (len == sizeof in6.sin6_addr) {
+        memcpy(&in6.sin6_addr, ip, len);
+        weft__address_set(ret, &in6, sizeof in6);
+    } else {
+        return -EINVAL;
+    }
+    return 0;
+}
+
 int weft__address_family(const weft_address *address)
 {
     sa_family_t family = AF_UNSPEC;
@@ -77,7 +93,7 @@ static int parse_ipv6(const char *text, size_t len, struct sockaddr_in6 *ret)
     return zone != NULL ? parse_zone(zone, &ret->sin6_scope_id) : 0;
 }
 
-int weft_address_parse(const char *text, uint16_t port, weft_address *ret)
+int weft__address_parse(const char *text, uint16_t port, weft_address *ret)
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
@@ -91,8 +107,15 @@ int weft_address_parse(const char *text, uint16_t port, weft_address *ret)
         len -= 2;
     }
     if (parse_ipv6(text, len, &in6) < 0)
-        return weft__fail(-EINVAL, "'%.100s' is no IP address", text);
+        return -EINVAL;
     weft__address_set(ret, &in6, sizeof in6);
+    return 0;
+}
+
+int weft_address_parse(const char *text, uint16_t port, weft_address *ret)
+{
+    if (weft__address_parse(text, port, ret) < 0)
+        return weft__fail(-EINVAL, "'%.100s' is no IP address", text);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * endpoint.c - what a loop keeps for its sockets: their list, buffers for sending, and the
+ * endpoint.c - what a loop keeps for its sockets: their list, buffers, and the
  * sends that no task waits for.
  *
  * A socket may outlive its loop, when a stream is freed after weft_run has returned.  At the
@@ -14,15 +14,15 @@
 
 enum { SPARE_MAX = 64 };
 
-struct sendbuf {
-    struct sendbuf *next;
+struct iobuf {
+    struct iobuf *next;
 };
 
 struct net {
     struct weft__loop *loop;
     struct weft__at_exit at_exit;
     struct weft__list endpoints;
-    struct sendbuf *spare;
+    struct iobuf *spare;
     int n_spare;
     int n_sending;
 };
@@ -44,9 +44,9 @@ static void loop_ends(struct weft__at_exit *hook)
     while ((node = weft__list_pop_front(&net.endpoints)) != NULL)
         WEFT__CONTAINER(node, struct weft__endpoint, node)->fd.loop = NULL;
     while (net.spare != NULL) {
-        struct sendbuf *buffer = net.spare;
+        struct iobuf *buffer = net.spare;
         net.spare = buffer->next;
-        weft__pages_free(buffer, WEFT__LIMIT_STREAM_WRITE_HIGH);
+        weft__pages_free(buffer, WEFT__IOBUF_SIZE);
     }
     net.n_spare = 0;
     net.loop = NULL;
@@ -99,25 +99,30 @@ int weft__endpoint_check(const struct weft__endpoint *endpoint, const char *what
     return 0;
 }
 
-char *weft__sendbuf_take(void)
+char *weft__iobuf_take(void)
 {
-    struct sendbuf *buffer = net.spare;
-    if (buffer == NULL)
-        return weft__pages_alloc(WEFT__LIMIT_STREAM_WRITE_HIGH);
+    struct iobuf *buffer = net.spare;
+    if (buffer == NULL) {
+        struct weft__loop *loop = weft__loop_get();
+        if (loop == NULL)
+            return NULL;
+        attach(loop);
+        return weft__pages_alloc(WEFT__IOBUF_SIZE);
+    }
     net.spare = buffer->next;
     net.n_spare--;
     return (char *)buffer;
 }
 
-void weft__sendbuf_give(char *data)
+void weft__iobuf_give(char *data)
 {
     if (data == NULL)
         return;
-    if (net.n_spare >= SPARE_MAX) {
-        weft__pages_free(data, WEFT__LIMIT_STREAM_WRITE_HIGH);
+    if (net.loop == NULL || net.n_spare >= SPARE_MAX) {
+        weft__pages_free(data, WEFT__IOBUF_SIZE);
         return;
     }
-    struct sendbuf *buffer = (struct sendbuf *)(void *)data;
+    struct iobuf *buffer = (struct iobuf *)(void *)data;
     buffer->next = net.spare;
     net.spare = buffer;
     net.n_spare++;

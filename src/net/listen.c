@@ -150,11 +150,11 @@ static int listener_new(const weft_address *address, const weft_listen_options *
 static int listen_any(uint16_t port, const weft_listen_options *options, weft_listener **ret)
 {
     weft_address address;
-    weft_address_parse("::", port, &address);
+    weft__address_parse("::", port, &address);
     int err = listener_new(&address, options, ret);
     if (err != -EAFNOSUPPORT && err != -EADDRNOTAVAIL)
         return err;
-    weft_address_parse("0.0.0.0", port, &address);
+    weft__address_parse("0.0.0.0", port, &address);
     return listener_new(&address, options, ret);
 }
 

@@ -7,6 +7,7 @@
 
 #include <weft/net.h>
 
+#include "base/limits.h"
 #include "base/list.h"
 #include "run/run_int.h"
 
@@ -17,6 +18,10 @@ static inline struct sockaddr *weft__address_sockaddr(const weft_address *addres
     return (struct sockaddr *)(uintptr_t)address->opaque;
 }
 
+/* weft_address_parse without a message. */
+int weft__address_parse(const char *text, uint16_t port, weft_address *ret);
+/* 4 or 16 bytes as on the wire. */
+int weft__address_from_ip(const void *ip, size_t len, weft_address *ret);
 void weft__address_set(weft_address *address, const void *sockaddr, size_t len);
 int weft__address_family(const weft_address *address);
 /* -EINVAL for an empty path or one that does not fit; "@name" is an abstract one. */
@@ -43,9 +48,10 @@ void weft__endpoint_close(struct weft__endpoint *endpoint);
 /* 0, or an error where its loop has ended or is another thread's. */
 int weft__endpoint_check(const struct weft__endpoint *endpoint, const char *what);
 
-/* Buffers of WEFT__LIMIT_STREAM_WRITE_HIGH bytes, page-aligned, reused by all of a loop. */
-char *weft__sendbuf_take(void);
-void weft__sendbuf_give(char *buffer);
+/* Buffers of WEFT__IOBUF_SIZE bytes, page-aligned, reused by all of a loop. NULL: no memory. */
+enum { WEFT__IOBUF_SIZE = WEFT__LIMIT_STREAM_WRITE_HIGH };
+char *weft__iobuf_take(void);
+void weft__iobuf_give(char *buffer);
 /* Sends that go on without a task; a loop that ends waits for them. */
 void weft__sending_add(int n);
 

@@ -169,14 +169,14 @@ int weft_resolve(const char *host, uint16_t port, weft_address **ret, size_t *re
     if (err < 0)
         return err;
     size_t len = strlen(host);
-    if (weft_address_parse(host, port, &both[0]) == 0)
+    if (weft__address_parse(host, port, &both[0]) == 0)
         return give_numeric(both, 1, ret, ret_n);
     err = check_host(host, len);
     if (err < 0)
         return err;
     if (is_localhost(host, len)) {
-        weft_address_parse("127.0.0.1", port, &both[0]);
-        weft_address_parse("::1", port, &both[1]);
+        weft__address_parse("127.0.0.1", port, &both[0]);
+        weft__address_parse("::1", port, &both[1]);
         return give_numeric(both, 2, ret, ret_n);
     }
     return resolve_name(host, port, ret, ret_n);

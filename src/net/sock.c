@@ -102,7 +102,7 @@ static void release(struct sock *sock)
 static void drop_filling(struct sock *sock)
 {
     weft__list_remove(&sock->flush.node);
-    weft__sendbuf_give(sock->filling);
+    weft__iobuf_give(sock->filling);
     sock->filling = NULL;
     sock->filling_len = 0;
 }
@@ -113,7 +113,7 @@ static void send_done(struct weft__op *op)
 {
     struct sock *sock = WEFT__CONTAINER(op, struct sock, send);
     weft__sending_add(-1);
-    weft__sendbuf_give(sock->flying);
+    weft__iobuf_give(sock->flying);
     sock->flying = NULL;
     if (op->result < 0) {
         if (sock->error == 0)
@@ -230,7 +230,7 @@ static int wait_room(struct sock *sock, size_t len)
 static int copy(struct sock *sock, const weft_slice *slices, size_t n)
 {
     if (sock->filling == NULL) {
-        sock->filling = weft__sendbuf_take();
+        sock->filling = weft__iobuf_take();
         if (sock->filling == NULL)
             return weft__fail_nomem();
     }
