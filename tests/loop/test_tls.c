@@ -95,7 +95,7 @@ static void make_tls_memory(weft_stream **a, weft_stream **b)
 static int connect_tcp(void *arg)
 {
     struct side *side = arg;
-    ASSERT_OK(weft_dial("localhost", (uint16_t)atoi(side->name), NULL, &side->below));
+    ASSERT_OK(weft_dial("127.0.0.1", (uint16_t)atoi(side->name), NULL, &side->below));
     side->name = "localhost";
     return run_client(side);
 }
