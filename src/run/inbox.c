@@ -3,6 +3,7 @@
  * turns round, and an eventfd for when it sleeps.
  */
 #include <errno.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -41,7 +42,7 @@ void weft__inbox_unref(struct weft__inbox *inbox)
 /* In place of the newest message once the loop has ended. */
 static struct weft__post closed_mark;
 
-int weft__inbox_post(struct weft__inbox *inbox, struct weft__post *post)
+static int post_and_wake(struct weft__inbox *inbox, struct weft__post *post)
 {
     struct weft__post *head = atomic_load_explicit(&inbox->head, memory_order_relaxed);
     do {
@@ -55,6 +56,15 @@ int weft__inbox_post(struct weft__inbox *inbox, struct weft__post *post)
             return 0; /* full: the loop will wake all the same */
     }
     return 0;
+}
+
+int weft__inbox_post(struct weft__inbox *inbox, struct weft__post *post)
+{
+    /* Once posted, the message and the reference it had to the inbox are the loop's. */
+    atomic_fetch_add(&inbox->posting, 1);
+    int err = post_and_wake(inbox, post);
+    atomic_fetch_sub(&inbox->posting, 1);
+    return err;
 }
 
 static bool run_all(struct weft__post *newest)
@@ -85,6 +95,9 @@ bool weft__inbox_run(struct weft__inbox *inbox)
 void weft__inbox_close(struct weft__inbox *inbox)
 {
     run_all(atomic_exchange(&inbox->head, &closed_mark));
+    /* Who has posted may still be about to wake this loop. */
+    while (atomic_load(&inbox->posting) > 0)
+        sched_yield();
 }
 
 bool weft__inbox_sleep(struct weft__inbox *inbox)

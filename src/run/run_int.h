@@ -239,6 +239,7 @@ struct weft__post {
 /* Outlives its loop while other threads hold it. */
 struct weft__inbox {
     atomic_int refs;
+    atomic_int posting;                /* threads inside weft__inbox_post */
     _Atomic(struct weft__post *) head; /* newest first */
     atomic_bool sleeping;              /* the loop waits in its back end: write to the eventfd */
     int eventfd;
