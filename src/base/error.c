@@ -1,5 +1,6 @@
 /* error.c - codes, names, texts, and the message of the last failure. */
 #include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,28 @@
 
 static _Thread_local struct weft__context thread_context;
 _Thread_local struct weft__context *weft__context;
+
+static pthread_key_t thread_key;
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
+
+static void thread_ended(void *context)
+{
+    weft__error_done(context);
+}
+
+static void make_key(void)
+{
+    pthread_key_create(&thread_key, thread_ended);
+}
+
+/* The message of a thread, as opposed to that of a task, is freed when the thread ends. */
+static void free_at_end(struct weft__context *context)
+{
+    if (context != &thread_context)
+        return;
+    pthread_once(&thread_once, make_key);
+    pthread_setspecific(thread_key, context);
+}
 
 struct weft__context *weft__context_get(void)
 {
@@ -121,8 +144,10 @@ const char *weft_error_message(void)
 static char *text_of(struct weft__context *context, int code)
 {
     context->error_code = code;
-    if (context->error_text == NULL)
+    if (context->error_text == NULL) {
         context->error_text = weft__alloc(WEFT__ERROR_TEXT_MAX);
+        free_at_end(context);
+    }
     if (context->error_text != NULL)
         context->error_text[0] = '\0';
     return context->error_text;
@@ -193,6 +218,7 @@ void weft__error_move(struct weft__context *to, struct weft__context *from)
         return;
     weft__free(to->error_text);
     *to = *from;
+    free_at_end(to);
     from->error_text = NULL;
     from->error_code = 0;
 }

@@ -90,6 +90,15 @@ _Noreturn void weft__dead_scope(const struct weft_task *task)
     abort();
 }
 
+_Noreturn void weft__forked_poll(void)
+{
+    static const char text[] = "weft: the child of a fork went back to its parent's event loop; "
+                               "it should end by exec or _exit\n";
+    if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        abort();
+    abort();
+}
+
 /* ---- stack overflow ---- */
 
 static struct sigaction old_segv;

@@ -14,6 +14,7 @@
 #include <liburing.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/socket.h>
 
 #include "base/alloc.h"
@@ -79,7 +80,11 @@ static int uring_init(struct weft__loop *loop)
 static void uring_done(struct weft__loop *loop)
 {
     struct uring_data *data = loop->backend_data;
-    io_uring_queue_exit(&data->ring);
+    /* The child of a fork has the descriptor, but not the memory of the ring. */
+    if (loop->forked)
+        close(data->ring.ring_fd);
+    else
+        io_uring_queue_exit(&data->ring);
     weft__free(data);
 }
 

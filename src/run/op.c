@@ -28,7 +28,8 @@ void weft__fd_close(struct weft__fd *fd)
     if (fd->fd < 0)
         return;
     assert(fd->reader == NULL && fd->writer == NULL);
-    if (fd->loop->backend->forget != NULL)
+    /* An epoll instance is shared with the child of a fork: it must not touch it. */
+    if (fd->loop->backend->forget != NULL && !fd->loop->forked)
         fd->loop->backend->forget(fd->loop, fd);
     close(fd->fd);
     fd->fd = -1;

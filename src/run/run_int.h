@@ -340,6 +340,8 @@ static inline int weft__checkpoint(struct weft_task *self)
 /* Scheduler internals shared by its files. */
 enum { WEFT__FREE_TASKS = 64 };
 void weft__free_tasks_done(struct weft__loop *loop);
+/* Gives back what the task that has just ended, loop->zombie, stood on. */
+void weft__reap(struct weft__loop *loop);
 void weft__switch_away(struct weft_task *self);
 void weft__start_child(struct weft_task *self, struct weft_task *child);
 /* The task's last call: its entry function returns what this returns. */
@@ -347,6 +349,8 @@ void *weft__task_exit(struct weft_task *task);
 void weft__deadlock(struct weft__loop *loop);
 /* A task has ended in a scope that lay in a frame of its own: there is nothing to work with. */
 _Noreturn void weft__dead_scope(const struct weft_task *task);
+/* The child of a fork has ended its task and would go on with the parent's others. */
+_Noreturn void weft__forked_poll(void);
 void weft__overflow_install(void);
 void weft__fork_install(void);
 

@@ -255,6 +255,8 @@ int weft_run_with(weft_fn fn, void *arg, const weft_run_options *options)
         return weft__fail(-EINVAL, "weft_run without a function");
     if (options != NULL)
         memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    if (loop != NULL && loop->forked)
+        return weft__fail_code(WEFT_EFORKED);
     if (loop != NULL && (loop->in_run || weft__context != &loop->native.context))
         return weft__fail_code(WEFT_ENESTED);
     /* A loop that plain calls made before serves, unless another kind is asked for. */
@@ -384,6 +386,7 @@ static void forked_child(void)
         return;
     /* Only the task that called fork exists here, and whatever it waits for says so. */
     weft__loop_current->forked = true;
+    weft__loop_current->n_cancelled++;
     ((struct weft_task *)weft__context)->cancelled = true;
 }
 

@@ -89,7 +89,7 @@ void weft__free_tasks_done(struct weft__loop *loop)
     loop->n_free_tasks = 0;
 }
 
-static inline void reap(struct weft__loop *loop)
+__attribute__((noinline)) void weft__reap(struct weft__loop *loop)
 {
     struct weft_task *zombie = loop->zombie;
     loop->zombie = NULL;
@@ -109,7 +109,7 @@ static inline void reap(struct weft__loop *loop)
 static inline void resumed(struct weft__loop *loop)
 {
     if (__builtin_expect(loop->zombie != NULL, 0))
-        reap(loop);
+        weft__reap(loop);
 }
 
 /* Continues in another context; returns when somebody switches back to from. */
@@ -135,6 +135,8 @@ static inline struct weft_task *next_context(struct weft__loop *loop)
 
 static void poll_once(struct weft__loop *loop)
 {
+    if (__builtin_expect(loop->forked, 0))
+        weft__forked_poll();
     weft__loop_flush(loop);
     bool posted = weft__inbox_run(loop->inbox);
     int64_t timeout = 0;

@@ -25,6 +25,8 @@ bool weft__scope_is_effective(const struct weft__loop *loop, const struct weft__
 {
     if (loop->n_cancelled == 0)
         return false;
+    if (loop->forked)
+        return true;
     for (; scope != NULL; scope = scope->parent) {
         if (scope->cancelled)
             return true;
@@ -202,7 +204,7 @@ void weft_scope_enter_shield(weft_scope *public_scope, int64_t timeout)
     if (!enter(public_scope, timeout == WEFT_FOREVER ? WEFT_SEC(60) : timeout, &scope))
         return;
     scope->shield = true;
-    scope->task->cancelled = scope->cancelled;
+    scope->task->cancelled = weft__scope_is_effective(scope->task->loop, scope);
 }
 
 int weft_scope_exit(weft_scope *public_scope, int err)

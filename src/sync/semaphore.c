@@ -53,13 +53,16 @@ int weft_semaphore_acquire(weft_semaphore *semaphore)
         return 0;
     semaphore->waiting++;
     err = (int)weft__waitq_park(self, &semaphore->queue, &waiter, "semaphore");
-    semaphore->waiting--;
+    if (err < 0)
+        semaphore->waiting--;
     return err;
 }
 
 void weft_semaphore_release(weft_semaphore *semaphore)
 {
-    if (!weft__waitq_wake_one(&semaphore->queue, 0))
+    if (weft__waitq_wake_one(&semaphore->queue, 0))
+        semaphore->waiting--;
+    else
         semaphore->permits++;
 }
 

@@ -132,9 +132,14 @@ static struct job *next_job(struct pool *pool)
 
 static void run_job(struct job *job)
 {
+    /* No job sees what an earlier one left on this thread, be it a message or a loop. */
+    weft__error_done(weft__context_get());
     job->result = job->fn(job->arg);
+    weft__loop_free(weft__loop_current);
     if (job->result < 0)
         weft__error_move(&job->error, weft__context_get());
+    if (job->result < 0 && job->error.error_code == 0)
+        job->error.error_code = job->result;
     /* After this the job is the loop's; where the loop has ended, the task was abandoned. */
     if (weft__inbox_post(job->inbox, &job->post) < 0)
         job_drop(job);
