@@ -127,6 +127,7 @@ static int calls_in_the_child(void *arg)
     weft_scope_cancel(&scope, NULL);
     weft_scope_exit(&scope, 0);
     failures += weft_sleep(1000) != WEFT_EFORKED;
+    failures += weft_run(sleep_a_little, arg) != WEFT_EFORKED;
     return failures;
 }
 
@@ -191,6 +192,32 @@ TEST(fork_child_has_workers_of_its_own)
         _exit(weft_offload(one_millisecond, NULL) == 0 ? 0 : 1);
     int status;
     ASSERT_INT_EQ(waitpid(pid, &status, 0), pid);
+    ASSERT_INT_EQ(status, 0);
+}
+
+static int fork_and_return(void *arg)
+{
+    (void)arg;
+    return fork() == 0 ? 0 : weft_sleep(WEFT_MS(20));
+}
+
+static void fork_beside_a_sleeper(void *arg)
+{
+    int64_t duration = WEFT_MS(5);
+    weft_call calls[] = {{sleep_a_little, &duration}, {fork_and_return, NULL}};
+    (void)arg;
+    int err = weft_gather(calls, 2, NULL);
+    int status;
+    wait(&status);
+    _exit(err == 0 && WIFSIGNALED(status) ? 0 : 1);
+}
+
+/* It must not run its parent's other tasks, nor touch what both share. */
+TEST(fork_child_that_returns_to_the_loop_is_ended)
+{
+    char output[1024];
+    int status = test_fork(fork_beside_a_sleeper, NULL, output, sizeof output);
+    ASSERT_STR_HAS(output, "the child of a fork went back");
     ASSERT_INT_EQ(status, 0);
 }
 
