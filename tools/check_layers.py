@@ -41,7 +41,7 @@ FOREIGN = {
     r"jansson": {"client", "server", "proto"},
     r"(sys/(socket|epoll|un)|netinet/\w+|netdb)\.h": {"run", "net"},
     r"poll\.h": {"run", "net", "file"},
-    r"(pthread|threads|ucontext)\.h": {"run", "thread", "net", "file", "client"},
+    r"(pthread|threads|ucontext)\.h": {"base", "run", "thread", "net", "file", "client"},
 }
 # The codecs know neither files nor clocks.
 NOT_IN_PROTO = r"(unistd|fcntl|time|sys/.*|signal|pthread)\.h"
