@@ -168,12 +168,36 @@ void json_pretty_end(struct json_pretty *pretty);
 
 /* "weft: " and the message, harmless, on one line of stderr. */
 void complain(const char *format, ...) WEFT_PRINTF(1, 2);
+/* Why a call about a URL failed, without the URL; lends until the next call. */
+const char *failure_reason(const char *url, int err);
 /* The sentence for a failed call about a URL; lends until the next call. */
 const char *describe_failure(const char *url, int err);
 enum exit_code exit_code_of_error(int err);
 enum exit_code exit_code_of_status(int status);
 /* A URL without its password, for people: gives, free(); a copy where it cannot be parsed. */
 char *redacted(const char *url);
+
+/* ---- show.c: heads and bodies for people ---- */
+
+void show_request_head(const char *method, const weft_url *url, const weft_pair *headers,
+                       const struct args *args);
+/* Without "< " before each line where the mark is "". */
+void show_response_head(const weft_response *response, const char *mark, FILE *to);
+
+enum view { VIEW_UNKNOWN, VIEW_JSON, VIEW_TEXT, VIEW_BINARY };
+
+/* A body on its way to a terminal. */
+struct body_view {
+    enum view view;
+    const char *type; /* the content type, NULL if none; lends until show_body_end */
+    uint64_t bytes;
+    bool line_open; /* the last byte was no line break */
+    struct escaper escaper;
+    struct json_pretty json;
+};
+void show_body_begin(struct body_view *view, const weft_response *response, FILE *to);
+void show_body(struct body_view *view, const char *data, size_t len);
+void show_body_end(struct body_view *view);
 
 /* ---- save.c: a file that appears whole or not at all ---- */
 
@@ -190,6 +214,10 @@ void save_abort(struct save *save);
 
 /* ---- interrupt.c: Ctrl-C ---- */
 
+/* SIGINT and SIGTERM remove the file that is being written, and end the program at once. */
+void interrupt_exits(void);
+/* NULL: no file is being written. Lends until the next call. */
+void interrupt_removes(const char *path);
 /* From now on the first SIGINT or SIGTERM only sets a flag; the second SIGINT kills. */
 void interrupt_catch(void);
 bool interrupt_seen(void);
@@ -209,6 +237,17 @@ enum { SETUP_SPARE_HEADERS = 4 };
 /* An exit code; what is wrong has been said. */
 enum exit_code setup_init(struct setup *setup, const struct args *args);
 void setup_done(struct setup *setup);
+
+/* ---- echo.c: a server to try clients on ---- */
+
+struct echo {
+    uint64_t requests;
+    size_t current; /* handlers that run now */
+    size_t highest;
+    json_t *attempts; /* of /retry, by path */
+};
+int echo_init(struct echo *echo, weft_server *server);
+void echo_done(struct echo *echo);
 
 /* ---- the verbs ---- */
 

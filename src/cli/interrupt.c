@@ -1,11 +1,36 @@
 /*
- * interrupt.c - Ctrl-C sets a flag that a task looks at every now and then.
+ * interrupt.c - Ctrl-C: ends one request at once; for the other verbs it sets a flag that a task
+ * looks at every now and then.
  */
 #include "cli/cli.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t seen;
+
+static const char *volatile unfinished;
+
+static void exit_on_signal(int number)
+{
+    (void)number;
+    if (unfinished)
+        unlink(unfinished);
+    _exit(EXIT_INTERRUPTED);
+}
+
+void interrupt_removes(const char *path)
+{
+    unfinished = path;
+}
+
+void interrupt_exits(void)
+{
+    struct sigaction action = {.sa_handler = exit_on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
 
 static void on_signal(int number)
 {

@@ -34,17 +34,47 @@ static const char *hint(int err)
     }
 }
 
+/* What follows a URL and a colon at the beginning of a text; NULL where it is no beginning. */
+static const char *after_url(const char *text, const char *url)
+{
+    size_t len = strlen(url);
+    if (len && url[len - 1] == '/')
+        len--;
+    if (strncmp(text, url, len) != 0)
+        return NULL;
+    text += len;
+    text += *text == '/';
+    return strncmp(text, ": ", 2) == 0 ? text + 2 : NULL;
+}
+
+/* The library's sentences name the request first, "GET http://h/: ...": we do that ourselves. */
+const char *failure_reason(const char *url, int err)
+{
+    static char text[1200];
+    static const char invalid[] = "invalid URL \"";
+    const char *message = weft_error_message();
+    const char *blank = strchr(message, ' ');
+    char *name = redacted(url);
+    const char *rest = name ? after_url(message, name) : NULL;
+    if (name && !rest && blank)
+        rest = after_url(blank + 1, name);
+    if (!rest && !strncmp(message, invalid, strlen(invalid)) && strstr(message, "\": "))
+        snprintf(text, sizeof text, "invalid URL: %s", strstr(message, "\": ") + 3);
+    else
+        snprintf(text, sizeof text, "%s%s",
+                 rest       ? rest
+                 : *message ? message
+                            : weft_error_text(err),
+                 hint(err));
+    free(name);
+    return text;
+}
+
 const char *describe_failure(const char *url, int err)
 {
     static char text[1600];
-    const char *message = weft_error_message();
-    if (!*message)
-        message = weft_error_text(err);
     char *name = redacted(url);
-    if (name && strncmp(message, name, strlen(name)) != 0)
-        snprintf(text, sizeof text, "%s: %s%s", name, message, hint(err));
-    else
-        snprintf(text, sizeof text, "%s%s", message, hint(err));
+    snprintf(text, sizeof text, "%s: %s", name ? name : "the URL", failure_reason(url, err));
     free(name);
     return text;
 }
@@ -71,6 +101,8 @@ enum exit_code exit_code_of_error(int err)
     case WEFT_FAMILY_RESPONSE:
         return err == WEFT_EJSON ? EXIT_NOT_JSON : EXIT_PROTOCOL;
     case WEFT_FAMILY_SYSTEM:
+        if (err == -EINVAL)
+            return EXIT_USAGE;
         return err == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_LOCAL;
     case WEFT_FAMILY_RUNTIME:
         break;
@@ -85,11 +117,25 @@ enum exit_code exit_code_of_status(int status)
     return status >= 400 ? EXIT_CLIENT_ERROR : EXIT_OK;
 }
 
+/* Where a URL cannot be parsed, all before an @ may be a password. */
+static char *redacted_roughly(const char *url)
+{
+    const char *at = strrchr(url, '@');
+    const char *slashes = strstr(url, "://");
+    if (!at || !slashes || at < slashes)
+        return strdup(url);
+    size_t size = strlen(url) + sizeof "[secure]";
+    char *text = malloc(size);
+    if (text)
+        snprintf(text, size, "%.*s[secure]%s", (int)(slashes + 3 - url), url, at);
+    return text;
+}
+
 char *redacted(const char *url)
 {
     weft_url *parsed;
     if (weft_url_parse(url, NULL, &parsed) < 0)
-        return strdup(url);
+        return redacted_roughly(url);
     char *text = strdup(weft_url_redacted(parsed));
     weft_url_free(parsed);
     return text;

@@ -66,7 +66,6 @@ static void set_options(struct setup *setup, const struct args *args)
     *options = (weft_client_options){
         .size = sizeof *options,
         .headers = setup->headers,
-        .params = setup->params,
         .timeout = args->timeout,
         .connect_timeout = args->connect_timeout,
         .insecure_no_verify = args->insecure,
@@ -104,6 +103,10 @@ enum exit_code setup_init(struct setup *setup, const struct args *args)
         add_pairs(&args->headers, ':', "a header field such as 'Name: value'", setup->headers);
     if (code == EXIT_OK)
         code = add_pairs(&args->params, '=', "a query parameter such as name=value", setup->params);
+    if (code == EXIT_OK && args->user && args->bearer) {
+        complain("-u and --bearer exclude each other");
+        code = EXIT_USAGE;
+    }
     if (code == EXIT_OK && args->user)
         code = set_user(setup, args->user);
     if (code == EXIT_OK && args->bearer)

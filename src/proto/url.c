@@ -100,6 +100,11 @@ static int append_texts(struct weft__buf *to, const struct weft_url *parts, size
     int err = 0;
     for (size_t i = 0; i < TEXTS && err == 0; i++) {
         at[i] = to->len;
+        /* Without a password there is nothing to hide: the href serves. */
+        if (i == GIVEN + 1 && or_empty(parts->password)[0] == '\0') {
+            at[i] = at[GIVEN];
+            continue;
+        }
         if (i < GIVEN)
             err = weft__buf_append_str(to, or_empty(texts[i]));
         else if (i == GIVEN)
@@ -116,13 +121,26 @@ static int append_texts(struct weft__buf *to, const struct weft_url *parts, size
     return err;
 }
 
+/* About what the texts take, so that the block is allocated once. */
+static size_t text_size(const struct weft_url *parts)
+{
+    const char *const texts[] = {parts->scheme, parts->username, parts->password, parts->host,
+                                 parts->path,   parts->query,    parts->fragment};
+    size_t len = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        len += strlen(or_empty(texts[i]));
+    return 3 * len + 64;
+}
+
 int weft__url_build(const struct weft_url *parts, weft_url **ret)
 {
     struct weft__buf buf;
     size_t at[TEXTS];
     size_t path_end;
     weft__buf_init(&buf, sizeof(struct weft_url) + 8 * (size_t)WEFT__LIMIT_URL);
-    int err = weft__buf_append(&buf, parts, sizeof *parts);
+    int err = weft__buf_reserve(&buf, sizeof *parts + text_size(parts));
+    if (err == 0)
+        err = weft__buf_append(&buf, parts, sizeof *parts);
     if (err == 0)
         err = append_texts(&buf, parts, at, &path_end);
     char *block = NULL;

@@ -221,8 +221,13 @@ static int append_ipv6(struct weft__buf *to, const uint16_t pieces[IPV6_PIECES])
 
 static int append_ipv4(struct weft__buf *to, uint32_t address)
 {
-    return weft__buf_printf(to, "%u.%u.%u.%u", address >> 24, address >> 16 & 255,
-                            address >> 8 & 255, address & 255);
+    int err = 0;
+    for (int shift = 24; shift >= 0 && err == 0; shift -= 8) {
+        err = weft__buf_append_u64(to, address >> shift & 255);
+        if (err == 0 && shift > 0)
+            err = weft__buf_append_char(to, '.');
+    }
+    return err;
 }
 
 static int parse_opaque(struct weft__buf *to, struct weft__url_span host, const char **ret_why)

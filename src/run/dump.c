@@ -21,7 +21,7 @@ static const char *state_of(const struct weft_task *task)
 {
     if (task->state == TASK_PARKED && task->wait != NULL && task->wait->what != NULL)
         return task->wait->what;
-    return task->state == TASK_READY ? "ready" : "running";
+    return task->state <= TASK_FIRST ? "ready" : "running";
 }
 
 struct dump {
@@ -76,6 +76,7 @@ void weft__deadlock(struct weft__loop *loop)
             return;
     }
     if (native->state == TASK_PARKED && native->wait->cancel != NULL) {
+        weft__fail_code(-EDEADLK);
         native->wait->cancel(native->wait, -EDEADLK);
         return;
     }

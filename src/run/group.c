@@ -242,8 +242,10 @@ int weft_group_wait(weft_group *public_group)
 {
     struct weft__group *group = weft__group_of(public_group);
     struct weft_task *self = weft__self();
-    if (self == NULL || group->scope.task == NULL)
-        return weft__fail_code(-EINVAL);
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    if (group->scope.task == NULL)
+        return weft__fail(-EINVAL, "a group that was never made");
     if (group->ended)
         return weft__fail(-EINVAL, "the group was waited for already");
     if (group->scope.task != self)
@@ -289,7 +291,7 @@ int weft_gather(weft_call *calls, size_t n, const weft_gather_options *options)
     bool collect = options != NULL && options->collect;
     struct weft_task *self = weft__self();
     if (self == NULL)
-        return -ENOMEM;
+        return weft__context_get()->error_code;
     int err = weft__checkpoint(self);
     for (size_t i = 0; i < n; i++)
         calls[i].result = -ECANCELED;
@@ -339,7 +341,7 @@ int weft_map(weft_fn fn, void *items, size_t n, size_t item_size, const weft_map
 {
     struct weft_task *self = weft__self();
     if (self == NULL)
-        return -ENOMEM;
+        return weft__context_get()->error_code;
     struct map_state state = {
         .fn = fn,
         .items = items,

@@ -96,7 +96,7 @@ int64_t weft__op_run(struct weft__op *op, int64_t timeout)
 {
     struct weft_task *self = weft__self();
     if (self == NULL)
-        return -ENOMEM;
+        return weft__context_get()->error_code;
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;

@@ -99,7 +99,13 @@ struct weft__group {
     bool ended;
 };
 
-enum weft__task_state { TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_DONE };
+enum weft__task_state {
+    TASK_READY,
+    TASK_FIRST, /* ready, at the front: it has started a child */
+    TASK_RUNNING,
+    TASK_PARKED,
+    TASK_DONE
+};
 
 struct weft_task {
     struct weft__context context; /* first: weft__context points here while the task runs */

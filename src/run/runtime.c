@@ -261,8 +261,8 @@ int weft_run_with(weft_fn fn, void *arg, const weft_run_options *options)
         return weft__fail_code(WEFT_ENESTED);
     /* A loop that plain calls made before serves, unless another kind is asked for. */
     if (loop != NULL && all.backend != WEFT_BACKEND_DEFAULT && loop->backend->kind != all.backend) {
-        if (loop->n_tasks > 0)
-            return weft__fail(-EBUSY, "tasks of this thread still run on another back end");
+        if (loop->n_tasks > 0 || loop->native.scope != NULL)
+            return weft__fail(-EBUSY, "tasks or scopes of this thread still use another back end");
         weft__loop_free(loop);
         loop = NULL;
     }

@@ -27,11 +27,30 @@ static inline void ready_back(struct weft__loop *loop, struct weft_task *task)
 
 static inline void ready_front(struct weft__loop *loop, struct weft_task *task)
 {
-    task->state = TASK_READY;
+    task->state = TASK_FIRST;
     task->next_ready = loop->ready_first;
     loop->ready_first = task;
     if (loop->ready_last == NULL)
         loop->ready_last = task;
+}
+
+/* Parents at the front have had their share: those behind them come first now. */
+static void requeue_parents(struct weft__loop *loop)
+{
+    struct weft_task *task = loop->ready_first;
+    if (task == NULL || task->state != TASK_FIRST)
+        return;
+    struct weft_task *last_parent = task;
+    while (last_parent->next_ready != NULL && last_parent->next_ready->state == TASK_FIRST)
+        last_parent = last_parent->next_ready;
+    if (last_parent->next_ready == NULL)
+        return;
+    loop->ready_first = last_parent->next_ready;
+    loop->ready_last->next_ready = task;
+    loop->ready_last = last_parent;
+    last_parent->next_ready = NULL;
+    for (; task != NULL; task = task->next_ready)
+        task->state = TASK_READY;
 }
 
 /* With a seed, one of the first few is drawn, so that no order is relied upon. */
@@ -160,6 +179,8 @@ static void poll_once(struct weft__loop *loop)
         loop->backend->poll(loop, timeout);
     weft__inbox_run(loop->inbox);
     weft__timers_fire(&loop->timers, weft__loop_now(loop));
+    if (loop->budget <= 0)
+        requeue_parents(loop);
     loop->budget = WEFT__LIMIT_READY_BUDGET;
 }
 
@@ -253,7 +274,7 @@ int64_t weft__park(struct weft_task *self, struct weft__wait *wait)
     wait->task = self;
     self->wait = wait;
     self->state = TASK_PARKED;
-    if (__builtin_expect(self->loop->cancel_at != 0, 0))
+    if (__builtin_expect(self->loop->cancel_at != 0, 0) && wait->cancel != NULL)
         count_checkpoint(self->loop);
     weft__switch_away(self);
     self->wait = NULL;
@@ -327,7 +348,7 @@ int64_t weft__waitq_wait(struct weft__list *queue, struct weft__waiter *waiter, 
 {
     struct weft_task *self = weft__self();
     if (self == NULL)
-        return -ENOMEM;
+        return weft__context_get()->error_code;
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;

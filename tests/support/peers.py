@@ -1,0 +1,158 @@
+"""Servers and terminals for tests of the program: weft's own echo server, raw bytes, TLS, a pty."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import termios
+import threading
+
+import tap
+
+
+@contextlib.contextmanager
+def serve(*arguments):
+    """Starts weft serve; gives its base URL, without a slash at the end."""
+    process = subprocess.Popen([tap.weft(), "serve", *arguments, "--port", "0"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    try:
+        line = process.stdout.readline().decode()
+        found = re.search(r"(http://\S+)/ ", line)
+        if not found:
+            raise AssertionError(f"weft serve said {line!r}")
+        yield found.group(1)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def echo():
+    return serve("--echo")
+
+
+def _answer(connection, reply, seen):
+    with contextlib.suppress(OSError), connection:
+        connection.settimeout(10)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = connection.recv(65536)
+            if not data:
+                break
+            head += data
+        seen.append(head)
+        chosen = reply(head) if callable(reply) else reply
+        if chosen is None:  # never answers
+            while connection.recv(65536):
+                pass
+            return
+        connection.sendall(chosen)
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+
+
+def _accept(listener, context, reply, seen):
+    while True:
+        try:
+            connection, _peer = listener.accept()
+        except OSError:
+            return
+        if context:
+            try:
+                connection = context.wrap_socket(connection, server_side=True)
+            except OSError:
+                connection.close()
+                continue
+        threading.Thread(target=_answer, args=(connection, reply, seen), daemon=True).start()
+
+
+@contextlib.contextmanager
+def raw(reply, context=None):
+    """A server that answers every connection with these bytes (or a function's of the request
+    head; None: never).  Gives host:port and the list of request heads."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    seen = []
+    thread = threading.Thread(target=_accept, args=(listener, context, reply, seen), daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}", seen
+    finally:
+        # accept() does not notice close() from another thread.
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+def reply(body, status="200 OK", fields=""):
+    """The bytes of a whole reply."""
+    body = body.encode() if isinstance(body, str) else body
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{fields}\r\n"
+    return head.encode() + body
+
+
+def free_port():
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def make_ca(names="DNS:localhost,IP:127.0.0.1", days=2):
+    """A private CA and a certificate of it, in the current folder: ca.pem, cert.pem, key.pem."""
+    openssl = tap.need("openssl")
+
+    def call(*words):
+        done = tap.run([openssl, *words])
+        if done.returncode:
+            raise AssertionError(done.stderr.decode())
+
+    call("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-keyout", "ca.key", "-out", "ca.pem", "-days", "3", "-subj", "/CN=weft test CA")
+    call("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-keyout", "key.pem", "-out", "cert.csr", "-subj", "/CN=weft test")
+    with open("ext", "w", encoding="ascii") as file:
+        file.write(f"subjectAltName={names}\n")
+    call("x509", "-req", "-in", "cert.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-out",
+         "cert.pem", "-days", str(days), "-extfile", "ext", "-CAcreateserial")
+
+
+def tls_context():
+    """For raw(): serves with cert.pem and key.pem."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("cert.pem", "key.pem")
+    return context
+
+
+def terminal(command, columns=120, act=None, **environment):
+    """Runs a command on a terminal of its own.  act(process, text so far) is called now and then.
+    Gives what it wrote, and its exit code."""
+    master, slave = pty.openpty()
+    env = {**os.environ, "TERM": "xterm", "NO_COLOR": "", **environment}
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([str(word) for word in command], stdin=slave, stdout=slave,
+                               stderr=slave, env=env, start_new_session=True)
+    os.close(slave)
+    output = b""
+    with contextlib.suppress(OSError):
+        while True:
+            if act:
+                act(process, output)
+            if not select.select([master], [], [], 0.1)[0]:
+                continue
+            data = os.read(master, 65536)
+            if not data:
+                break
+            output += data
+    os.close(master)
+    return output.decode(errors="replace").replace("\r\n", "\n"), process.wait()
