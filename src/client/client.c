@@ -222,6 +222,7 @@ void weft__client_unref(weft_client *client)
     if (atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
         return;
     pthread_mutex_destroy(&client->lock);
+    weft_tls_free(client->tls);
     weft_url_free(client->base);
     weft__headers_done(&client->headers);
     weft__headers_done(&client->open_headers);
@@ -309,6 +310,20 @@ void weft__client_forget_pool(const struct weft__pool *pool)
 {
     if (last_pool.pool == pool)
         last_pool.client_id = 0;
+}
+
+int weft__client_tls(weft_client *client, weft_tls **ret)
+{
+    int err = 0;
+    pthread_mutex_lock(&client->lock);
+    if (client->tls == NULL)
+        err = weft_tls_new_client(WEFT_TLS(.insecure_no_verify = client->insecure_no_verify,
+                                           .ca_file = client->ca_file, .ca_dir = client->ca_dir),
+                                  &client->tls);
+    if (err == 0)
+        *ret = client->tls;
+    pthread_mutex_unlock(&client->lock);
+    return err;
 }
 
 void weft_client_pool_stats(weft_client *client, weft_pool_stats *ret)

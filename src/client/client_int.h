@@ -89,6 +89,8 @@ void weft__client_ref(weft_client *client);
 void weft__client_unref(weft_client *client);
 /* The pool of the running loop, made at the first call. */
 int weft__client_pool(weft_client *client, struct weft__pool **ret);
+/* Borrowed: it lives as long as the client. */
+int weft__client_tls(weft_client *client, weft_tls **ret);
 /* The pool ends, on its own thread. */
 void weft__client_forget_pool(const struct weft__pool *pool);
 

@@ -30,9 +30,23 @@ static int plain_host(const weft_url *url, char host[WEFT__LIMIT_HOST_NAME + 1])
 
 static int dial(weft_client *client, const weft_url *url, const char *host, weft_stream **ret)
 {
+    bool secure = strcmp(weft_url_scheme(url), "https") == 0;
+    weft_tls *tls = NULL;
+    weft_stream *stream;
     if (client->dial != NULL)
         return client->dial(client->dial_userdata, url, ret);
-    return weft_dial(host, (uint16_t)weft_url_port(url), NULL, ret);
+    if (secure) {
+        int err = weft__client_tls(client, &tls);
+        if (err < 0)
+            return err;
+    }
+    int err = weft_dial(host, (uint16_t)weft_url_port(url), NULL, &stream);
+    if (err < 0 || !secure) {
+        if (err == 0)
+            *ret = stream;
+        return err;
+    }
+    return weft_tls_connect(tls, stream, host, ret);
 }
 
 int weft__conn_open(struct weft__conn *conn, weft_client *client, const weft_url *url,

@@ -72,9 +72,9 @@ static int append_params(weft_url **url, const weft_pair *params)
 int weft__request_check_url(const weft_url *url)
 {
     const char *scheme = weft_url_scheme(url);
-    if (strcmp(scheme, "http") != 0)
+    if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
         return weft__fail(WEFT_EUNSUPPORTED_PROTOCOL,
-                          "\"%.32s\" is not a scheme the client speaks: http", scheme);
+                          "\"%.32s\" is not a scheme the client speaks: http, https", scheme);
     if (weft_url_host(url)[0] == '\0')
         return weft__fail(WEFT_EINVALID_URL, "the URL has no host");
     return 0;

@@ -157,7 +157,7 @@ static int drain_all(struct weft__tls_conn *conn)
 static int fill(struct weft__tls_conn *conn)
 {
     int err = drain(conn);
-    if (err == -ECANCELED)
+    if (err == -ECANCELED || err == -ENOMEM)
         return err;
     if (conn->in == NULL)
         conn->in = weft__iobuf_take();

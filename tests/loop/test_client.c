@@ -1,119 +1,287 @@
+/*
+ * The client over sockets: in tasks, in plain code, from several threads, with TLS.
+ */
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <weft.h>
+#include <weft/json.h>
+#include <weft/testing.h>
 
+#include "http_peer.h"
+#include "run/run_int.h"
 #include "test.h"
 
-/* A server that answers every request with its request line. */
-struct server {
-    weft_listener *listener;
-    char base[64];
-    weft_group group;
-    int connections;
+struct body {
+    void (*fn)(void *arg);
+    void *arg;
 };
 
-static int serve_one(void *arg)
+static int call_body(void *arg)
 {
-    weft_stream *stream = arg;
-    weft_reader *reader;
-    char *line;
-    ASSERT_OK(weft_reader_new(stream, 8192, &reader));
-    for (;;) {
-        char first[256];
-        char reply[512];
-        int64_t n = weft_reader_read_line(reader, &line);
-        if (n <= 0)
-            break;
-        snprintf(first, sizeof first, "%s", line);
-        first[strcspn(first, "\r\n")] = '\0';
-        while ((n = weft_reader_read_line(reader, &line)) > 0 && strcspn(line, "\r\n") > 0)
-            continue;
-        snprintf(reply, sizeof reply, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s",
-                 strlen(first), first);
-        if (weft_stream_write(stream, reply, strlen(reply)) < 0)
-            break;
-    }
-    weft_reader_free(reader);
-    weft_stream_free(stream);
+    struct body *body = arg;
+    body->fn(body->arg);
     return 0;
 }
 
-static int serve(void *arg)
+static int run(void (*fn)(void *), void *arg, bool in_task)
 {
-    struct server *server = arg;
-    weft_group group;
-    ASSERT_OK(weft_group_init(&group, NULL));
-    for (;;) {
-        weft_stream *stream;
-        if (weft_listener_accept(server->listener, &stream) < 0)
-            break;
-        server->connections++;
-        ASSERT_OK(weft_group_spawn(&group, serve_one, stream));
-    }
-    weft_group_cancel(&group, "the test is over");
-    weft_group_wait(&group);
-    return 0;
+    struct body body = {fn, arg};
+    return in_task ? weft_run(call_body, &body) : call_body(&body);
 }
 
-static void server_start(struct server *server)
-{
-    memset(server, 0, sizeof *server);
-    ASSERT_OK(weft_listen("127.0.0.1", 0, NULL, &server->listener));
-    snprintf(server->base, sizeof server->base, "http://127.0.0.1:%u",
-             weft_listener_port(server->listener));
-    ASSERT_OK(weft_group_init(&server->group, NULL));
-    ASSERT_OK(weft_group_spawn(&server->group, serve, server));
-}
+/* ---- the same in tasks and in plain code ---- */
 
-static void server_stop(struct server *server)
+static void use_everything(void *arg)
 {
-    weft_group_cancel(&server->group, "the test is over");
-    weft_group_wait(&server->group);
-    weft_listener_close(server->listener);
-}
-
-static void get_twice(void)
-{
-    struct server server;
+    const struct http_peer *peer = arg;
     weft_client *client;
     weft_response *response;
     weft_pool_stats stats;
-    server_start(&server);
-    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = server.base), &client));
-    for (int i = 0; i < 2; i++) {
-        ASSERT_OK(weft_client_get(client, "/a", NULL, &response));
-        ASSERT_INT_EQ(weft_response_status(response), 200);
-        ASSERT_STR_EQ(weft_response_text(response, NULL), "GET /a HTTP/1.1");
-        weft_response_free(response);
-    }
+    size_t len;
+    char byte;
+    ASSERT_OK(weft_client_new(
+        WEFT_CLIENT(.base_url = peer->base, .ca_file = peer->ca, .follow_redirects = WEFT_ON),
+        &client));
+    ASSERT_OK(weft_client_get(client, "/a", NULL, &response));
+    ASSERT_STR_EQ(weft_response_text(response, NULL), "GET /a");
+    ASSERT_STR_EQ(weft_response_http_version(response), "HTTP/1.1");
+    ASSERT_INT_GT(weft_response_elapsed(response), 0);
+    weft_response_free(response);
+    ASSERT_OK(weft_client_head(client, "/a", NULL, &response));
+    ASSERT_STR_EQ(weft_response_text(response, &len), "");
+    weft_response_free(response);
+    ASSERT_OK(weft_client_post(client, "/b", WEFT_REQUEST(.content = "xyz", .content_len = 3),
+                               &response));
+    ASSERT_STR_EQ(weft_response_text(response, NULL), "POST /bxyz");
+    weft_response_free(response);
+    ASSERT_OK(weft_client_put(client, "/b", NULL, &response));
+    weft_response_free(response);
+    ASSERT_OK(weft_client_patch(client, "/b", NULL, &response));
+    weft_response_free(response);
+    ASSERT_OK(weft_client_delete(client, "/b", NULL, &response));
+    ASSERT_STR_EQ(weft_response_text(response, NULL), "DELETE /b");
+    weft_response_free(response);
+    ASSERT_OK(weft_client_get(client, "/redirect", NULL, &response));
+    ASSERT_STR_EQ(weft_response_text(response, NULL), "GET /there");
+    weft_response_free(response);
+    ASSERT_OK(weft_client_get(client, "/bytes/3000000", NULL, &response));
+    weft_response_content(response, &len);
+    ASSERT_INT_EQ(len, 3000000);
+    weft_response_free(response);
+    ASSERT_OK(weft_client_stream(client, "GET", "/chunks/50", NULL, &response));
+    int64_t total = 0;
+    while (weft_response_read(response, &byte, 1) == 1)
+        total++;
+    ASSERT_INT_EQ(total, 5000);
+    weft_response_free(response);
     weft_client_pool_stats(client, &stats);
     ASSERT_INT_EQ(stats.opened, 1);
     ASSERT_INT_EQ(stats.idle, 1);
-    ASSERT_INT_EQ(server.connections, 1);
+    ASSERT_OK(weft_client_get(client, "/close", NULL, &response));
+    ASSERT_STR_EQ(weft_response_text(response, NULL), "GET /close");
+    weft_response_free(response);
+    ASSERT_ERR(
+        weft_client_get(client, "/delay/10000", WEFT_REQUEST(.timeout = WEFT_MS(30)), &response),
+        WEFT_ETOTAL_TIMEOUT);
+    ASSERT_ERR(weft_client_get(client, "/delay/10000", WEFT_REQUEST(.read_timeout = WEFT_MS(30)),
+                               &response),
+               WEFT_EREAD_TIMEOUT);
+    weft_client_pool_stats(client, &stats);
+    ASSERT_INT_EQ(stats.size, 0);
     weft_client_free(client);
-    server_stop(&server);
 }
 
-TASK_TEST(get_in_a_task_reuses_its_connection)
+TEST(client_in_a_task_does_everything)
 {
-    get_twice();
+    struct http_peer peer;
+    http_peer_start(&peer);
+    ASSERT_OK(run(use_everything, &peer, true));
+    http_peer_stop(&peer);
 }
 
-TEST(get_in_plain_code_reuses_its_connection)
+TEST(client_in_plain_code_does_everything)
 {
-    get_twice();
+    struct http_peer peer;
+    http_peer_start(&peer);
+    ASSERT_OK(run(use_everything, &peer, false));
+    http_peer_stop(&peer);
 }
 
-TASK_TEST(one_off_get_returns_the_response)
+TEST(client_over_tls_does_everything)
 {
-    struct server server;
+    struct http_peer peer;
+    http_peer_start_tls(&peer);
+    ASSERT_OK(run(use_everything, &peer, true));
+    ASSERT_OK(run(use_everything, &peer, false));
+    http_peer_stop(&peer);
+}
+
+static void get_unverified(void *arg)
+{
+    const struct http_peer *peer = arg;
+    weft_client *client;
+    weft_response *response;
+    ASSERT_ERR(weft_get(peer->base, NULL, &response), WEFT_ETLS_VERIFY);
+    ASSERT_STR_HAS(weft_error_message(), "GET https://127.0.0.1:");
+    ASSERT_OK(weft_client_new(WEFT_CLIENT(.insecure_no_verify = true), &client));
+    ASSERT_OK(weft_client_get(client, peer->base, NULL, &response));
+    weft_response_free(response);
+    weft_client_free(client);
+}
+
+TEST(unknown_certificate_is_refused_unless_asked_not_to)
+{
+    struct http_peer peer;
+    http_peer_start_tls(&peer);
+    ASSERT_OK(run(get_unverified, &peer, true));
+    http_peer_stop(&peer);
+}
+
+static void get_once(void *arg)
+{
+    const struct http_peer *peer = arg;
     weft_response *response;
     char url[128];
-    server_start(&server);
-    snprintf(url, sizeof url, "%s/x?y=1", server.base);
+    snprintf(url, sizeof url, "%s/x?y=1", peer->base);
     ASSERT_OK(weft_get(url, NULL, &response));
-    ASSERT_STR_EQ(weft_response_text(response, NULL), "GET /x?y=1 HTTP/1.1");
+    ASSERT_STR_EQ(weft_response_text(response, NULL), "GET /x?y=1");
+    ASSERT_STR_EQ(weft_response_url(response), url);
     weft_response_free(response);
-    server_stop(&server);
+    ASSERT_OK(weft_request("POST", url, WEFT_REQUEST(.content = "a", .content_len = 1), &response));
+    ASSERT_STR_EQ(weft_response_text(response, NULL), "POST /x?y=1a");
+    weft_response_free(response);
+}
+
+TEST(one_off_calls_work_in_both)
+{
+    struct http_peer peer;
+    http_peer_start(&peer);
+    ASSERT_OK(run(get_once, &peer, true));
+    ASSERT_OK(run(get_once, &peer, false));
+    http_peer_stop(&peer);
+}
+
+TASK_TEST(refused_connection_names_the_peer)
+{
+    weft_response *response;
+    ASSERT_ERR(weft_get("http://127.0.0.1:1/x", NULL, &response), WEFT_EREFUSED);
+    ASSERT_STR_HAS(weft_error_message(), "GET http://127.0.0.1:1/x: ");
+    ASSERT_ERR(weft_get("http://[::1]:1/x", NULL, &response), WEFT_EREFUSED);
+}
+
+/* ---- what outlives what ---- */
+
+struct kept {
+    const struct http_peer *peer;
+    weft_client *client;
+    weft_response *response;
+};
+
+static void stream_and_leave(void *arg)
+{
+    struct kept *kept = arg;
+    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = kept->peer->base), &kept->client));
+    ASSERT_OK(weft_client_stream(kept->client, "GET", "/bytes/3000000", NULL, &kept->response));
+}
+
+TEST(response_may_outlive_its_loop)
+{
+    struct http_peer peer;
+    struct kept kept = {.peer = &peer};
+    char bytes[100];
+    http_peer_start(&peer);
+    ASSERT_OK(run(stream_and_leave, &kept, true));
+    ASSERT_INT_LT(weft_response_read(kept.response, bytes, sizeof bytes), 101);
+    ASSERT_INT_EQ(weft_response_read_all(kept.response) < 0, true);
+    ASSERT_INT_EQ(weft_response_status(kept.response), 200);
+    weft_response_free(kept.response);
+    /* The client goes on on another loop. */
+    weft_response *response;
+    ASSERT_OK(weft_client_get(kept.client, "/a", NULL, &response));
+    weft_response_free(response);
+    weft_client_free(kept.client);
+    http_peer_stop(&peer);
+}
+
+/* ---- threads ---- */
+
+struct user {
+    weft_client *client;
+    pthread_t thread;
+    pthread_barrier_t *barrier;
+    int index;
+    bool in_task;
+};
+
+static void use(void *arg)
+{
+    struct user *user = arg;
+    for (int i = 0; i < 50; i++) {
+        weft_response *response;
+        char path[32];
+        char wanted[64];
+        snprintf(path, sizeof path, "/%d/%d", user->index, i);
+        snprintf(wanted, sizeof wanted, "GET %s", path);
+        ASSERT_OK(weft_client_get(user->client, path, NULL, &response));
+        ASSERT_STR_EQ(weft_response_text(response, NULL), wanted);
+        weft_response_free(response);
+    }
+}
+
+static void *user_thread(void *arg)
+{
+    struct user *user = arg;
+    ASSERT_OK(run(use, user, user->in_task));
+    weft_pool_stats stats;
+    weft_client_pool_stats(user->client, &stats);
+    ASSERT_INT_EQ(stats.idle, user->in_task ? 0 : 1);
+    if (user->barrier != NULL) {
+        pthread_barrier_wait(user->barrier);
+        pthread_barrier_wait(user->barrier);
+    }
+    return NULL;
+}
+
+TEST(threads_share_one_client)
+{
+    struct http_peer peer;
+    struct user users[4];
+    weft_client *client;
+    http_peer_start(&peer);
+    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = peer.base), &client));
+    for (int i = 0; i < 4; i++) {
+        users[i] = (struct user){.client = client, .index = i, .in_task = i % 2 == 0};
+        ASSERT_INT_EQ(pthread_create(&users[i].thread, NULL, user_thread, &users[i]), 0);
+    }
+    for (int i = 0; i < 4; i++)
+        pthread_join(users[i].thread, NULL);
+    use(&users[0]);
+    weft_client_free(client);
+    http_peer_stop(&peer);
+}
+
+/* Their connections go when the threads end; nothing is touched from here. */
+TEST(client_is_freed_while_other_threads_have_pools)
+{
+    struct http_peer peer;
+    struct user users[3];
+    pthread_barrier_t barrier;
+    weft_client *client;
+    http_peer_start(&peer);
+    pthread_barrier_init(&barrier, NULL, 4);
+    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = peer.base), &client));
+    for (int i = 0; i < 3; i++) {
+        users[i] = (struct user){.client = client, .index = i, .barrier = &barrier};
+        ASSERT_INT_EQ(pthread_create(&users[i].thread, NULL, user_thread, &users[i]), 0);
+    }
+    pthread_barrier_wait(&barrier);
+    weft_client_free(client);
+    pthread_barrier_wait(&barrier);
+    for (int i = 0; i < 3; i++)
+        pthread_join(users[i].thread, NULL);
+    pthread_barrier_destroy(&barrier);
+    http_peer_stop(&peer);
 }
