@@ -17,7 +17,7 @@ extern "C" {
 
 /**
  * weft_testing_fail_alloc() - make an allocation of the library fail
- * @nth:       1: the next one; 0: none fails, and the count starts anew.
+ * @nth:       1: the calling thread's next one; 0: none. The count starts anew.
  * @and_later: all following ones fail too.
  *
  * Suspends: never.
@@ -29,7 +29,7 @@ WEFT_API void weft_testing_fail_alloc(uint64_t nth, bool and_later);
  * weft_testing_alloc_count() - allocations since the last weft_testing_fail_alloc()
  *
  * Suspends: never.
- * Return:   how many this thread asked for, failed ones included.
+ * Return:   those of the calling thread, the failed ones included.
  * Since:    0.1
  */
 WEFT_API uint64_t weft_testing_alloc_count(void);
@@ -38,15 +38,16 @@ WEFT_API uint64_t weft_testing_alloc_count(void);
  * weft_testing_alloc_live() - blocks that are allocated now and not freed
  *
  * Suspends: never.
- * Return:   how many, by all threads.
+ * Return:   those of all threads.
  * Since:    0.1
  */
 WEFT_API int64_t weft_testing_alloc_live(void);
 
 /**
  * weft_testing_cancel_at() - cancel a scope at a checkpoint
- * @scope: keeps until the checkpoint, NULL: only count.
- * @nth:   1: the next checkpoint that a task inside the scope comes to; 0: none.
+ * @scope: keeps until then; NULL: only count.
+ * @nth:   1: the next place where a task of this thread's loop asks whether it is cancelled, or
+ *         begins a wait; 0: none. The count starts anew.
  *
  * Suspends: never.
  * Since:    0.1
@@ -57,7 +58,7 @@ WEFT_API void weft_testing_cancel_at(weft_scope *scope, uint64_t nth);
  * weft_testing_checkpoint_count() - checkpoints since the last weft_testing_cancel_at()
  *
  * Suspends: never.
- * Return:   how many the tasks of this thread came to.
+ * Return:   how many there were; counting ends where the scope was cancelled.
  * Since:    0.1
  */
 WEFT_API uint64_t weft_testing_checkpoint_count(void);
