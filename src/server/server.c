@@ -35,8 +35,6 @@ static int take_options(weft_server *server, const weft_server_options *options)
             return weft__fail(-EINVAL, "server options: size is not set, use WEFT_SERVER()");
         memcpy(own, options, options->size < sizeof *own ? options->size : sizeof *own);
     }
-    if (own->tls != NULL)
-        return weft__fail(-EOPNOTSUPP, "server options: TLS is not in this build");
     if (own->unix_path != NULL && (own->host != NULL || own->port != 0))
         return weft__fail(-EINVAL, "server options: unix_path together with host or port");
     if (own->max_connections == 0)
@@ -193,11 +191,32 @@ static void give_conn(struct weft__server_conn *conn)
     server->n_spares++;
 }
 
+/* The TLS handshake, in the time that a head has; where it fails no stream is left. */
+static int shake_hands(struct weft__server_conn *conn)
+{
+    weft_stream *secure = NULL;
+    weft_scope scope;
+    weft_scope_enter(&scope, conn->server->options.head_timeout);
+    int err = weft_tls_accept(conn->server->options.tls, conn->stream, &secure);
+    err = weft_scope_exit(&scope, err);
+    conn->stream = secure;
+    if (secure == NULL)
+        return err < 0 ? err : -ECANCELED;
+    const char *protocol = weft_tls_alpn(secure);
+    if (protocol == NULL || strcmp(protocol, "http/1.1") == 0)
+        return 0;
+    err = weft__fail(-EPROTONOSUPPORT, "the TLS settings of the server agreed on \"%.32s\"",
+                     protocol);
+    weft_stream_free(secure);
+    return err;
+}
+
 static int conn_task(void *arg)
 {
     struct weft__server_conn *conn = arg;
     weft_server *server = conn->server;
-    weft__server_h1_serve(conn);
+    if (server->options.tls == NULL || shake_hands(conn) >= 0)
+        weft__server_h1_serve(conn);
     give_conn(conn);
     weft_semaphore_release(server->slots);
     return 0;

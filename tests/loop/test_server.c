@@ -7,6 +7,7 @@
 
 #include <weft/net.h>
 
+#include "certs.h"
 #include "server_harness.h"
 #include "test.h"
 
@@ -378,4 +379,76 @@ TASK_TEST(server_misuse_is_refused)
     ASSERT_INT_LT(weft_server_serve(server), 0);
     weft_server_free(server);
     weft_server_free(NULL);
+}
+
+/* ---- TLS ---- */
+
+static weft_tls *server_settings(const char *const *alpn)
+{
+    weft_tls *tls;
+    ASSERT_OK(weft_tls_new_server(WEFT_TLS(.cert_file = certs_good(), .alpn = alpn), &tls));
+    return tls;
+}
+
+TASK_TEST(server_with_tls_serves)
+{
+    weft_group group;
+    weft_tls *client_tls;
+    weft_stream *stream;
+    weft_tls *tls = server_settings((const char *const[]){"http/1.1", NULL});
+    ASSERT_OK(weft_tls_new_client(
+        WEFT_TLS(.ca_file = certs_ca(), .alpn = (const char *const[]){"http/1.1", NULL}),
+        &client_tls));
+    weft_server *server = start(&group, WEFT_SERVER(.tls = tls));
+    ASSERT_OK(weft_server_route(server, "GET", "/peer", on_peer, NULL));
+    ASSERT_OK(weft_tls_connect(client_tls, dial(server), "localhost", &stream));
+    say(stream, GET_HI "GET /peer HTTP/1.1\r\nHost: a\r\n\r\nBAD\r\n\r\n");
+    hear(stream, HI "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                    "Content-Length: 10\r\n\r\n127.0.0.1:HTTP/1.1 400 Bad Request\r\n"
+                    "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 16\r\n"
+                    "Connection: close\r\n\r\n400 Bad Request\n");
+    hear_end(stream);
+    weft_stream_free(stream);
+    end(&group, server);
+    weft_tls_free(client_tls);
+    weft_tls_free(tls);
+}
+
+TASK_TEST(server_with_tls_ends_a_plain_connection_and_a_silent_one)
+{
+    weft_group group;
+    char bytes[64];
+    weft_tls *tls = server_settings(NULL);
+    weft_server *server = start(&group, WEFT_SERVER(.tls = tls, .head_timeout = WEFT_MS(50)));
+    weft_stream *silent = dial(server);
+    weft_stream *stream = dial(server);
+    say(stream, GET_HI);
+    while (weft_stream_read(stream, bytes, sizeof bytes) > 0)
+        continue;
+    weft_stream_free(stream);
+    while (weft_stream_read(silent, bytes, sizeof bytes) > 0)
+        continue;
+    weft_stream_free(silent);
+    while (weft_server_connections(server) > 0)
+        ASSERT_OK(weft_sleep(WEFT_MS(1)));
+    end(&group, server);
+    weft_tls_free(tls);
+}
+
+TASK_TEST(server_does_not_speak_http_1_where_another_protocol_was_agreed)
+{
+    weft_group group;
+    weft_tls *client_tls;
+    weft_stream *stream;
+    char bytes[64];
+    const char *const h2[] = {"h2", NULL};
+    weft_tls *tls = server_settings(h2);
+    ASSERT_OK(weft_tls_new_client(WEFT_TLS(.ca_file = certs_ca(), .alpn = h2), &client_tls));
+    weft_server *server = start(&group, WEFT_SERVER(.tls = tls));
+    ASSERT_OK(weft_tls_connect(client_tls, dial(server), "localhost", &stream));
+    ASSERT_INT_LE(weft_stream_read(stream, bytes, sizeof bytes), 0);
+    weft_stream_free(stream);
+    end(&group, server);
+    weft_tls_free(client_tls);
+    weft_tls_free(tls);
 }
