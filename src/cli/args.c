@@ -68,7 +68,7 @@ static const struct option options[] = {
     {'p', "port", "N", SERVE, COUNT, AT(port), 0, 65535,
      "port to listen on (default 8000; 0: any free one)"},
     {'v', "verbose", NULL, REQUEST | SERVE, SWITCH, AT(verbose), 0, 0,
-     "heads of request and reply, or the access log, to stderr"},
+     "heads of request and reply, or access log"},
     {'s', "silent", NULL, BOTH, SWITCH, AT(silent), 0, 0, "no progress, warnings and hints"},
     {0, "version", NULL, ALL, SWITCH, AT(version), 0, 0, "print the version"},
     {'h', "help", NULL, ALL, SWITCH, AT(help), 0, 0, "print this"},

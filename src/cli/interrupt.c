@@ -5,17 +5,29 @@
 #include "cli/cli.h"
 
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t seen;
 
 static const char *volatile unfinished;
+static const char *volatile tidy; /* written to the terminal at the end */
+
+/* What cannot be written now is lost, and nobody is there to be told. */
+static void put(int fd, const char *text)
+{
+    ssize_t n = write(fd, text, strlen(text));
+    (void)n;
+}
 
 static void exit_on_signal(int number)
 {
     (void)number;
     if (unfinished)
         unlink(unfinished);
+    put(STDOUT_FILENO, tidy);
+    if (unfinished && isatty(STDERR_FILENO))
+        put(STDERR_FILENO, "\r\033[K");
     _exit(EXIT_INTERRUPTED);
 }
 
@@ -27,6 +39,7 @@ void interrupt_removes(const char *path)
 void interrupt_exits(void)
 {
     struct sigaction action = {.sa_handler = exit_on_signal};
+    tidy = colour_off(stdout);
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

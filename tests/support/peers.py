@@ -13,6 +13,7 @@ import struct
 import subprocess
 import termios
 import threading
+import time
 
 import tap
 
@@ -156,3 +157,21 @@ def terminal(command, columns=120, act=None, **environment):
             output += data
     os.close(master)
     return output.decode(errors="replace").replace("\r\n", "\n"), process.wait()
+
+
+def peak_memory(command):
+    """Runs a command; gives its exit code, and the most memory it had, in kB.  (What wait4 tells
+    includes the memory of this interpreter, of which the command was forked.)"""
+    with open(command[0], "rb") as file:
+        if b"__asan_init" in file.read():
+            tap.skip("AddressSanitizer keeps memory")
+    peak = 0
+    with subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+                    found = re.search(r"VmHWM:\s+(\d+) kB", file.read())
+                peak = int(found.group(1)) if found else peak
+            time.sleep(0.01)
+    return process.returncode, peak

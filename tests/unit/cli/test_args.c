@@ -137,7 +137,7 @@ TEST(args_help_names_every_option_in_80_columns)
         rewind(help);
         size_t lines = 0;
         for (; fgets(line, sizeof line, help); lines++)
-            ASSERT_INT_LE(strlen(line), 92);
+            ASSERT_INT_LE(strlen(line), 81);
         ASSERT_INT_GT(lines, 5);
         fclose(help);
     }
