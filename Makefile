@@ -9,7 +9,10 @@ all: setup
 setup:
 	@tools/setup.sh
 
-demo: all
+# The demo needs the program only; tests, examples and benchmarks wait for `make test`.
+demo: setup
+	@echo "Building weft ..."
+	@ninja -C build --quiet src/cli/weft
 	@tools/demo.sh
 
 test: all
