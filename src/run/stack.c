@@ -1,7 +1,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,9 +43,9 @@ struct free_stack {
 
 enum guard_kind { GUARD_UNKNOWN, GUARD_MADVISE, GUARD_MPROTECT, GUARD_NONE };
 
-/* Learnt at the first stack of the process; every thread learns the same. */
-static enum guard_kind guard_kind;
-static long mprotect_budget;
+/* Learnt at the first stack of the process, maybe by several threads: all learn the same. */
+static _Atomic(enum guard_kind) guard_kind;
+static atomic_long mprotect_budget;
 
 static long read_max_map_count(void)
 {
@@ -77,7 +77,8 @@ static void guard_install(char *base)
         return;
     if (guard_kind == GUARD_NONE)
         return;
-    if (mprotect_budget-- > 0 && mprotect(base, WEFT__STACK_GUARD, PROT_NONE) == 0)
+    if (atomic_fetch_sub(&mprotect_budget, 1) > 0 &&
+        mprotect(base, WEFT__STACK_GUARD, PROT_NONE) == 0)
         return;
     static const char text[] = "weft: no more guard pages can be had (vm.max_map_count); further "
                                "task stacks have no overflow protection\n";

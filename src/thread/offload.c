@@ -132,12 +132,10 @@ static struct job *next_job(struct pool *pool)
 
 static void run_job(struct job *job)
 {
-    /* No job sees what an earlier one left on this thread, be it a message or a loop. */
-    weft__error_done(weft__context_get());
+    /* No job leaves anything on this thread for the next one, be it a message or a loop. */
     job->result = job->fn(job->arg);
     weft__loop_free(weft__loop_current);
-    if (job->result < 0)
-        weft__error_move(&job->error, weft__context_get());
+    weft__error_move(&job->error, weft__context_get());
     if (job->result < 0 && job->error.error_code == 0)
         job->error.error_code = job->result;
     /* After this the job is the loop's; where the loop has ended, the task was abandoned. */

@@ -14,6 +14,7 @@
 
 #include "base/error_int.h"
 #include "fault.h"
+#include "run/sanitize.h"
 #include "test.h"
 
 TASK_TEST(backend_is_the_one_of_the_environment)
@@ -216,6 +217,8 @@ static void fork_beside_a_sleeper(void *arg)
 TEST(fork_child_that_returns_to_the_loop_is_ended)
 {
     char output[1024];
+    if (WEFT__TSAN)
+        SKIP("ThreadSanitizer does not follow fibers into a child");
     int status = test_fork(fork_beside_a_sleeper, NULL, output, sizeof output);
     ASSERT_STR_HAS(output, "the child of a fork went back");
     ASSERT_INT_EQ(status, 0);
