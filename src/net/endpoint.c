@@ -38,8 +38,8 @@ static void loop_ends(struct weft__at_exit *hook)
         node = node->next;
         endpoint->stop(endpoint);
     }
-    while (net.n_sending > 0)
-        loop->backend->poll(loop, WEFT_MS(10));
+    for (int64_t timeout = 0; net.n_sending > 0; timeout = WEFT_MS(10))
+        loop->backend->poll(loop, timeout);
     struct weft__list *node;
     while ((node = weft__list_pop_front(&net.endpoints)) != NULL)
         WEFT__CONTAINER(node, struct weft__endpoint, node)->fd.loop = NULL;

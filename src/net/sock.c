@@ -195,6 +195,7 @@ static int wait_sent(struct sock *sock)
 {
     struct weft__waiter waiter;
     for (;;) {
+        sock->endpoint.fd.loop->hurry = true;
         if (sock->write_timeout == WEFT_FOREVER)
             return (int)weft__waitq_wait(&sock->waiters, &waiter, "write");
         int before = unsent(sock);

@@ -27,8 +27,10 @@ enum { SQ_ENTRIES = 256, CQ_ENTRIES = 4096, OPCODES = 64 };
 
 struct uring_data {
     struct io_uring ring;
-    uint64_t opcodes;    /* bit set of what the kernel knows */
-    uint64_t wake_count; /* where the eventfd is read to */
+    uint64_t opcodes;            /* bit set of what the kernel knows */
+    struct weft__list silent;    /* background sends: see start_silent */
+    struct weft__list submitted; /* those that the kernel has taken */
+    uint64_t wake_count;         /* where the eventfd is read to */
     bool wake_armed;
 };
 
@@ -71,6 +73,8 @@ static int uring_init(struct weft__loop *loop)
         weft__free(data);
         return err == -ENOMEM ? -EOPNOTSUPP : err;
     }
+    weft__list_init(&data->silent);
+    weft__list_init(&data->submitted);
     io_uring_ring_dontfork(&data->ring);
     io_uring_register_ring_fd(&data->ring);
     loop->backend_data = data;
@@ -126,8 +130,38 @@ static void prepare(struct io_uring_sqe *sqe, struct weft__op *op)
     }
 }
 
+/*
+ * A send that no task waits for.  Its completion would end the very wait that it shares with
+ * the following receive, and cost another enter.  So it is executed at submission and never
+ * later (MSG_DONTWAIT), and answers only if it did not send all: once the submissions are
+ * taken and the completions handled, silence means success.
+ */
+static void start_silent(struct uring_data *data, struct weft__op *op)
+{
+    struct io_uring_sqe *sqe = get_sqe(data);
+    io_uring_prep_send(sqe, op->fd->fd, op->data, op->len,
+                       MSG_NOSIGNAL | MSG_WAITALL | MSG_DONTWAIT);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    io_uring_sqe_set_data(sqe, op);
+    weft__list_push_back(&data->silent, &op->node);
+}
+
+static void end_silent(struct uring_data *data)
+{
+    struct weft__list *node;
+    while ((node = weft__list_pop_front(&data->submitted)) != NULL) {
+        struct weft__op *op = WEFT__CONTAINER(node, struct weft__op, node);
+        weft__op_finish(op, (int64_t)op->len);
+    }
+}
+
 static bool uring_start(struct weft__loop *loop, struct weft__op *op)
 {
+    weft__list_init(&op->node);
+    if (op->kind == WEFT__OP_SEND && op->done != NULL) {
+        start_silent(loop->backend_data, op);
+        return false;
+    }
     struct io_uring_sqe *sqe = get_sqe(loop->backend_data);
     prepare(sqe, op);
     io_uring_sqe_set_data(sqe, op);
@@ -159,6 +193,12 @@ static void complete(struct weft__loop *loop, struct weft__op *op, int result)
     VALGRIND_MAKE_MEM_DEFINED(op->data, op->kind == WEFT__OP_RECV && result > 0 ? result : 0);
     if (op->kind == WEFT__OP_RING && result > 0 && op->sqe.opcode == IORING_OP_READ)
         VALGRIND_MAKE_MEM_DEFINED((void *)(uintptr_t)op->sqe.addr, result);
+    /* It answered, so it was not silent. */
+    bool silent = !weft__list_is_empty(&op->node);
+    if (silent)
+        weft__list_remove(&op->node);
+    if (silent && result == -EAGAIN)
+        result = 0;
     bool stream = op->kind == WEFT__OP_RECV || op->kind == WEFT__OP_SEND;
     if (result == -EINTR && !op->cancelling) {
         uring_start(loop, op);
@@ -226,6 +266,9 @@ static void uring_poll(struct weft__loop *loop, int64_t timeout)
 {
     struct uring_data *data = loop->backend_data;
     struct io_uring_cqe *cqe;
+    if (loop->hurry)
+        timeout = 0;
+    loop->hurry = false;
     if (timeout != 0) {
         arm_wake(loop);
         if (!weft__inbox_sleep(loop->inbox))
@@ -244,7 +287,10 @@ static void uring_poll(struct weft__loop *loop, int64_t timeout)
     }
     weft__inbox_woken(loop->inbox);
     loop->now = weft__loop_now(loop);
+    if (io_uring_sq_ready(&data->ring) == 0)
+        weft__list_move_all(&data->submitted, &data->silent);
     reap(loop);
+    end_silent(data);
 }
 
 static bool uring_has_opcode(const struct weft__loop *loop, uint8_t opcode)

@@ -184,10 +184,11 @@ struct weft__op {
     struct weft__loop *loop;
     void (*done)(struct weft__op *op); /* instead of waking wait.task */
     int64_t result;
+    struct weft__list node; /* io_uring: sends that answer only if they fail */
     struct weft__fd *fd;
     void *data;
     size_t len;
-    size_t progress; /* epoll: sent so far */
+    size_t progress; /* sent so far */
     struct weft__sqe sqe;
     enum weft__op_kind kind;
     uint32_t flags;
@@ -290,6 +291,7 @@ struct weft__loop {
     uint32_t n_cancelled;         /* scopes that are cancelled and not left yet */
     size_t n_tasks;
     size_t n_pending; /* operations in flight and offloaded jobs */
+    bool hurry; /* io_uring: a task waits for a background send, which ends without an event */
     bool native_resumed;
     bool in_run;
     bool forked;
