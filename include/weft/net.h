@@ -19,10 +19,63 @@ typedef struct weft_address {
 
 #define WEFT_ADDRESS_TEXT_MAX 128
 
+/**
+ * weft_address_parse() - a socket address from numeric text
+ * @text: borrows. "192.0.2.1", "2001:db8::1", "[2001:db8::1]" or "fe80::1%eth0"; no name, no port.
+ * @port: 0 to 65535, in host order.
+ * @ret:  borrows, is filled.
+ *
+ * Only dotted quads are IPv4 addresses: "127.1" and "0x7f.0.0.1" are not.
+ *
+ * Suspends: never.
+ * Return:   0, or -EINVAL.
+ * Source:   ipaddress.ip_address; RFC 4291, RFC 6874.
+ * Since:    0.1
+ */
 WEFT_API int weft_address_parse(const char *text, uint16_t port, weft_address *ret);
+
+/**
+ * weft_address_format() - the text of a socket address
+ * @address: borrows.
+ * @text:    borrows, size bytes: "192.0.2.1:80", "[2001:db8::1]:80", "unix:/run/x", "unix:@name".
+ * @size:    bytes, at most WEFT_ADDRESS_TEXT_MAX are needed.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -ENOSPC text is too small and untouched; -EAFNOSUPPORT the address is empty.
+ * Source:   RFC 5952.
+ * Since:    0.1
+ */
 WEFT_API int weft_address_format(const weft_address *address, char *text, size_t size);
+
+/**
+ * weft_address_port() - the port of an address
+ * @address: borrows.
+ *
+ * Suspends: never.
+ * Return:   in host order; 0 for a Unix socket.
+ * Since:    0.1
+ */
 WEFT_API uint16_t weft_address_port(const weft_address *address);
 
+/**
+ * weft_resolve() - addresses of a host name
+ * @host:  borrows. A name, at most 253 bytes, international ones as A-labels; or a numeric address.
+ * @port:  what the addresses get.
+ * @ret:   gives, free with weft_free: at least one address, at most 64.
+ * @ret_n: borrows, gets their number.
+ *
+ * The order is that of RFC 8305: families alternate, the system's choice first.  Numeric
+ * addresses and localhost are answered without the resolver.
+ *
+ * Suspends: maybe, while a resolver thread asks.
+ * Cancel:   returns at once; the lookup is left behind and its result dropped.
+ * Return:   0, or negative.
+ * Errors:   WEFT_EDNS_NOT_FOUND; WEFT_EDNS the resolver failed, trying again may help; -EINVAL no
+ *           valid name; -ENOMEM.
+ * Source:   loop.getaddrinfo; RFC 6761 section 6.3, RFC 8305 section 4.
+ * Since:    0.1
+ */
 WEFT_API int weft_resolve(const char *host, uint16_t port, weft_address **ret, size_t *ret_n);
 
 typedef struct weft_dial_options {
@@ -32,9 +85,54 @@ typedef struct weft_dial_options {
 } weft_dial_options;
 #define WEFT_DIAL(...) WEFT_OPTIONS(weft_dial_options, __VA_ARGS__)
 
+/**
+ * weft_dial() - connect to a host by TCP
+ * @host:    borrows. As for weft_resolve.
+ * @port:    the peer's.
+ * @options: borrows. NULL: all defaults.
+ * @ret:     gives, free with weft_stream_free.
+ *
+ * All addresses are tried, each 250 ms after the one before or as soon as that has failed; the
+ * first connection wins, the others are closed.
+ *
+ * Suspends: yes.
+ * Cancel:   nothing is left open.
+ * Return:   0, or negative; the message lists every address with its failure.
+ * Errors:   WEFT_EREFUSED; WEFT_EUNREACHABLE; WEFT_ECONNECT_TIMEOUT; WEFT_ECONNECT; those of
+ *           weft_resolve; -EMFILE, -ENFILE no descriptor is left; -ENOMEM.
+ * Source:   asyncio.open_connection(happy_eyeballs_delay=); RFC 8305.
+ * Since:    0.1
+ */
 WEFT_API int weft_dial(const char *host, uint16_t port, const weft_dial_options *options,
                        weft_stream **ret);
+
+/**
+ * weft_dial_address() - connect to one address
+ * @address: borrows.
+ * @ret:     gives, free with weft_stream_free.
+ *
+ * Suspends: yes.
+ * Cancel:   nothing is left open.
+ * Return:   0, or negative.
+ * Errors:   as weft_dial, without those of names.
+ * Source:   loop.sock_connect.
+ * Since:    0.1
+ */
 WEFT_API int weft_dial_address(const weft_address *address, weft_stream **ret);
+
+/**
+ * weft_dial_unix() - connect to a Unix socket
+ * @path: borrows. At most 107 bytes; "@name" is in the abstract name space.
+ * @ret:  gives, free with weft_stream_free.
+ *
+ * Suspends: yes; also while the listener's queue is full.
+ * Cancel:   nothing is left open.
+ * Return:   0, or negative.
+ * Errors:   WEFT_EREFUSED nobody listens there; WEFT_EUNREACHABLE not permitted; -ENAMETOOLONG;
+ *           -EINVAL the path is empty.
+ * Source:   asyncio.open_unix_connection; unix(7).
+ * Since:    0.1
+ */
 WEFT_API int weft_dial_unix(const char *path, weft_stream **ret);
 
 typedef struct weft_listener weft_listener;
@@ -46,15 +144,103 @@ typedef struct weft_listen_options {
 } weft_listen_options;
 #define WEFT_LISTEN(...) WEFT_OPTIONS(weft_listen_options, __VA_ARGS__)
 
+/**
+ * weft_listen() - accept connections by TCP
+ * @host:    borrows. An address or name of this machine; NULL or "": all of them, both families.
+ * @port:    0: a free one, see weft_listener_port.
+ * @options: borrows. NULL: all defaults.
+ * @ret:     gives, free with weft_listener_close.
+ *
+ * Suspends: maybe, where host is a name.
+ * Cancel:   nothing is left open.
+ * Return:   0, or negative.
+ * Errors:   -EADDRINUSE; -EADDRNOTAVAIL; -EACCES; those of weft_resolve.
+ * Source:   asyncio.start_server.
+ * Since:    0.1
+ */
 WEFT_API int weft_listen(const char *host, uint16_t port, const weft_listen_options *options,
                          weft_listener **ret);
+
+/**
+ * weft_listen_unix() - accept connections at a Unix socket
+ * @path:    borrows. At most 107 bytes; "@name" is in the abstract name space.
+ * @options: borrows. NULL: all defaults.
+ * @ret:     gives, free with weft_listener_close, which removes the file.
+ *
+ * A socket file that nobody listens at any more is replaced.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -EADDRINUSE; -ENAMETOOLONG; -EACCES; -ENOENT no such folder.
+ * Source:   asyncio.start_unix_server(cleanup_socket=True).
+ * Since:    0.1
+ */
 WEFT_API int weft_listen_unix(const char *path, const weft_listen_options *options,
                               weft_listener **ret);
+
+/**
+ * weft_listener_accept() - wait for a connection
+ * @listener: borrows. One task accepts at a time.
+ * @ret:      gives, free with weft_stream_free.
+ *
+ * Where descriptors or memory are short it waits and tries again, 0.1 s at first and at most
+ * 1 s each time; the connections stay in the kernel's queue.
+ *
+ * Suspends: maybe.
+ * Cancel:   no connection is lost.
+ * Return:   0, or negative.
+ * Errors:   WEFT_ECLOSED the listener was closed meanwhile; -EBUSY another task accepts.
+ * Source:   loop.sock_accept, trio SocketListener.accept.
+ * Since:    0.1
+ */
 WEFT_API int weft_listener_accept(weft_listener *listener, weft_stream **ret);
+
+/**
+ * weft_listener_port() - the port that a listener got
+ * @listener: borrows.
+ *
+ * Suspends: never.
+ * Return:   in host order; 0 for a Unix socket.
+ * Since:    0.1
+ */
 WEFT_API uint16_t weft_listener_port(const weft_listener *listener);
+
+/**
+ * weft_listener_close() - stop listening
+ * @listener: takes. NULL is allowed.
+ *
+ * A task in weft_listener_accept gets WEFT_ECLOSED.  Connections that were accepted live on.
+ *
+ * Suspends: never.
+ * Source:   asyncio.Server.close.
+ * Since:    0.1
+ */
 WEFT_API void weft_listener_close(weft_listener *listener);
 
+/**
+ * weft_stream_peer_address() - the other end's address
+ * @stream: borrows. Any stream with a socket at its bottom.
+ * @ret:    borrows, is filled.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -ENOTSOCK no socket below; -ENOTCONN the peer is gone and was never asked for.
+ * Source:   asyncio get_extra_info("peername").
+ * Since:    0.1
+ */
 WEFT_API int weft_stream_peer_address(weft_stream *stream, weft_address *ret);
+
+/**
+ * weft_stream_local_address() - our end's address
+ * @stream: borrows. Any stream with a socket at its bottom.
+ * @ret:    borrows, is filled.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -ENOTSOCK no socket below; -EBADF the stream is closed.
+ * Source:   asyncio get_extra_info("sockname").
+ * Since:    0.1
+ */
 WEFT_API int weft_stream_local_address(weft_stream *stream, weft_address *ret);
 
 #if defined(__GNUC__)

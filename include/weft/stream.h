@@ -20,30 +20,261 @@ typedef struct weft_slice {
     size_t len;
 } weft_slice;
 
+/**
+ * weft_stream_read() - read what is there, at least one byte
+ * @stream: borrows. One task reads at a time.
+ * @data:   borrows, at least len bytes.
+ * @len:    bytes; 0 returns 0 at once.
+ *
+ * Returns as soon as there is something; it does not wait for data to be full.
+ *
+ * Suspends: maybe, until the peer sends something.
+ * Cancel:   nothing is lost; the next read goes on where this one would have begun.
+ * Return:   bytes read, 0 at the end of the stream, or negative.
+ * Errors:   WEFT_EREAD_TIMEOUT; WEFT_ECLOSED; -EBUSY another task reads; -ECONNRESET and others
+ *           of the system; WEFT_ETLS; WEFT_ETRUNCATED TLS ended without close_notify.
+ * Source:   asyncio.StreamReader.read, trio receive_some.
+ * Since:    0.1
+ */
 WEFT_API int64_t weft_stream_read(weft_stream *stream, void *data, size_t len);
+
+/**
+ * weft_stream_read_exact() - read exactly so many bytes
+ * @stream: borrows.
+ * @data:   borrows, at least len bytes; holds what came, also on failure.
+ * @len:    bytes.
+ *
+ * Suspends: maybe.
+ * Cancel:   what was read so far is in data, but how much is not told: the stream is of no use.
+ * Return:   0, or negative.
+ * Errors:   WEFT_EEOF the stream ended before; those of weft_stream_read.
+ * Source:   asyncio.StreamReader.readexactly.
+ * Since:    0.1
+ */
 WEFT_API int weft_stream_read_exact(weft_stream *stream, void *data, size_t len);
+
+/**
+ * weft_stream_write() - write all bytes
+ * @stream: borrows. One task writes at a time.
+ * @data:   borrows, len bytes. NULL if len is 0.
+ * @len:    bytes.
+ *
+ * A small write is copied and returns at once.  It goes out together with the next read of the
+ * same stream, and at the latest when this loop has nothing else to do; weft_stream_flush sends
+ * it now.  A writer waits while 64 KiB are unsent, and for the end of a larger write.
+ *
+ * Suspends: maybe, while the peer takes less than is written.
+ * Cancel:   if part of it has gone, every later write fails with -EPIPE.
+ * Return:   0, or negative; a failure may be that of an earlier write.
+ * Errors:   WEFT_EWRITE_TIMEOUT; WEFT_ECLOSED; -EBUSY another task writes; -EPIPE and -ECONNRESET
+ *           the peer is gone; -ENOMEM.
+ * Source:   asyncio StreamWriter.write with drain, trio send_all.
+ * Since:    0.1
+ */
 WEFT_API int weft_stream_write(weft_stream *stream, const void *data, size_t len);
+
+/**
+ * weft_stream_writev() - write several pieces as if they were one
+ * @stream: borrows.
+ * @slices: borrows, n of them; pieces of no bytes are skipped.
+ * @n:      number of pieces.
+ *
+ * Over TLS small pieces share a record.
+ *
+ * Suspends: maybe, as weft_stream_write.
+ * Cancel:   as weft_stream_write.
+ * Return:   0, or negative.
+ * Errors:   those of weft_stream_write.
+ * Source:   asyncio StreamWriter.writelines.
+ * Since:    0.1
+ */
 WEFT_API int weft_stream_writev(weft_stream *stream, const weft_slice *slices, size_t n);
+
+/**
+ * weft_stream_flush() - wait until everything written is with the kernel
+ * @stream: borrows.
+ *
+ * Suspends: maybe.
+ * Cancel:   the rest is sent later.
+ * Return:   0, or negative.
+ * Errors:   those of weft_stream_write.
+ * Source:   asyncio StreamWriter.drain.
+ * Since:    0.1
+ */
 WEFT_API int weft_stream_flush(weft_stream *stream);
+
+/**
+ * weft_stream_write_eof() - end our direction; reading goes on
+ * @stream: borrows.
+ *
+ * Suspends: maybe, as weft_stream_flush.
+ * Cancel:   the end is not written.
+ * Return:   0, or negative. A second call does nothing.
+ * Errors:   -EOPNOTSUPP the transport has no half close; those of weft_stream_write.
+ * Source:   asyncio StreamWriter.write_eof, trio send_eof.
+ * Since:    0.1
+ */
 WEFT_API int weft_stream_write_eof(weft_stream *stream);
+
+/**
+ * weft_stream_set_timeout() - limit how long nothing may move
+ * @stream: borrows.
+ * @read:   nanoseconds a read waits for its first byte; 0 or WEFT_FOREVER: no limit.
+ * @write:  nanoseconds a write waits without progress; 0 or WEFT_FOREVER: no limit.
+ *
+ * For the time of a whole conversation put a scope around it.
+ *
+ * Suspends: never.
+ * Source:   socket.settimeout, httpx.Timeout.
+ * Since:    0.1
+ */
 WEFT_API void weft_stream_set_timeout(weft_stream *stream, int64_t read, int64_t write);
+
+/**
+ * weft_stream_close() - end a stream in order
+ * @stream: borrows. NULL is allowed; weft_stream_free is still needed.
+ *
+ * Sends what is buffered, says goodbye where the transport does (TLS close_notify), and releases
+ * the descriptor, whatever happens.  A peer's goodbye is not waited for.
+ *
+ * Suspends: maybe, for at most the write time-out, or 60 s.
+ * Cancel:   the descriptor is released all the same; unsent data is dropped.
+ * Return:   0, or negative if data was lost. A second call does nothing.
+ * Errors:   those of weft_stream_write; -EBUSY another task is in a call on this stream.
+ * Source:   asyncio StreamWriter.close with wait_closed.
+ * Since:    0.1
+ */
 WEFT_API int weft_stream_close(weft_stream *stream);
+
+/**
+ * weft_stream_free() - release a stream
+ * @stream: takes. NULL is allowed. No task may be in a call on it.
+ *
+ * Without weft_stream_close before it the connection is dropped: of what is buffered only what
+ * fits into the kernel at once still goes.
+ *
+ * Suspends: never.
+ * Since:    0.1
+ */
 WEFT_API void weft_stream_free(weft_stream *stream);
 
 /* ---- buffered reading ---- */
 
 typedef struct weft_reader weft_reader;
 
+/**
+ * weft_reader_new() - make a buffered reader of a stream
+ * @stream: keeps until weft_reader_free; meanwhile only the reader reads from it.
+ * @max:    bytes of the longest line or record, the separator included; 0: 64 KiB.
+ * @ret:    gives, free with weft_reader_free.
+ *
+ * Suspends: never.
+ * Return:   0, or -ENOMEM.
+ * Source:   asyncio.StreamReader(limit=).
+ * Since:    0.1
+ */
 WEFT_API int weft_reader_new(weft_stream *stream, size_t max, weft_reader **ret);
+
+/**
+ * weft_reader_free() - release a reader, not its stream
+ * @reader: takes. NULL is allowed. What it has buffered is lost.
+ *
+ * Suspends: never.
+ * Since:    0.1
+ */
 WEFT_API void weft_reader_free(weft_reader *reader);
+
+/**
+ * weft_reader_read() - read what is there, at least one byte
+ * @reader: borrows.
+ * @data:   borrows, at least len bytes.
+ * @len:    bytes; 0 returns 0 at once.
+ *
+ * Suspends: maybe.
+ * Cancel:   nothing is lost.
+ * Return:   bytes read, 0 at the end of the stream, or negative.
+ * Errors:   those of weft_stream_read; -ENOMEM.
+ * Source:   asyncio.StreamReader.read.
+ * Since:    0.1
+ */
 WEFT_API int64_t weft_reader_read(weft_reader *reader, void *data, size_t len);
+
+/**
+ * weft_reader_read_exact() - read exactly so many bytes
+ * @reader: borrows.
+ * @data:   borrows, at least len bytes.
+ * @len:    bytes.
+ *
+ * Suspends: maybe.
+ * Cancel:   what was read so far is in data, but how much is not told.
+ * Return:   0, or negative.
+ * Errors:   WEFT_EEOF the stream ended before; those of weft_reader_read.
+ * Source:   asyncio.StreamReader.readexactly.
+ * Since:    0.1
+ */
 WEFT_API int weft_reader_read_exact(weft_reader *reader, void *data, size_t len);
+
+/**
+ * weft_reader_read_until() - read a record that ends with a separator
+ * @reader:    borrows.
+ * @separator: borrows. NUL-terminated, not empty.
+ * @ret:       lends until the next call on this reader: the record with its separator, and a NUL
+ *             behind it.
+ *
+ * Suspends: maybe.
+ * Cancel:   nothing is lost.
+ * Return:   the length, 0 at the end of the stream, or negative.
+ * Errors:   WEFT_EEOF the stream ended inside a record, which can still be read by
+ *           weft_reader_read; WEFT_ETOO_LONG no separator within the maximum, nothing is lost;
+ *           those of weft_reader_read.
+ * Source:   asyncio.StreamReader.readuntil.
+ * Since:    0.1
+ */
 WEFT_API int64_t weft_reader_read_until(weft_reader *reader, const char *separator, char **ret);
+
+/**
+ * weft_reader_read_line() - read a line, "\n" included
+ * @reader: borrows.
+ * @ret:    lends until the next call on this reader: the line, and a NUL behind it.
+ *
+ * The last line may lack its newline.
+ *
+ * Suspends: maybe.
+ * Cancel:   nothing is lost.
+ * Return:   the length, 0 at the end of the stream, or negative.
+ * Errors:   WEFT_ETOO_LONG; those of weft_reader_read.
+ * Source:   asyncio.StreamReader.readline.
+ * Since:    0.1
+ */
 WEFT_API int64_t weft_reader_read_line(weft_reader *reader, char **ret);
+
+/**
+ * weft_reader_at_eof() - has the end of the stream been read?
+ * @reader: borrows.
+ *
+ * Suspends: never.
+ * Return:   true if the end was seen and nothing is buffered.
+ * Source:   asyncio.StreamReader.at_eof.
+ * Since:    0.1
+ */
 WEFT_API bool weft_reader_at_eof(const weft_reader *reader);
 
 /* ---- in memory ---- */
 
+/**
+ * weft_stream_pair() - make two streams in memory, each the peer of the other
+ * @capacity: bytes that may be under way in each direction; 0: 64 KiB.
+ * @ret_a:    gives, free with weft_stream_free.
+ * @ret_b:    gives, free with weft_stream_free.
+ *
+ * Both belong to the loop of the calling thread.  They need no socket, and work on the virtual
+ * back end.
+ *
+ * Suspends: never.
+ * Return:   0, or -ENOMEM.
+ * Source:   socket.socketpair, trio memory_stream_pair.
+ * Since:    0.1
+ */
 WEFT_API int weft_stream_pair(size_t capacity, weft_stream **ret_a, weft_stream **ret_b);
 
 /* ---- streams of your own ---- */
@@ -75,8 +306,40 @@ typedef struct weft_stream_ops {
     weft_stream *(*below)(void *self);
 } weft_stream_ops;
 
+/**
+ * weft_stream_new() - make a stream of one's own
+ * @ops:  borrows while it is copied; its address is what weft_stream_get_self compares.
+ * @self: takes: ops->free is called for it, on failure too.
+ * @ret:  gives, free with weft_stream_free.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -EINVAL read, writev or free is missing; -ENOMEM.
+ * Source:   asyncio transports, trio.abc.Stream.
+ * Since:    0.1
+ */
 WEFT_API int weft_stream_new(const weft_stream_ops *ops, void *self, weft_stream **ret);
+
+/**
+ * weft_stream_get_self() - the object behind a stream
+ * @stream: borrows.
+ * @ops:    borrows: the pointer that weft_stream_new got.
+ *
+ * Suspends: never.
+ * Return:   lends self until the stream is freed; NULL for a stream of another kind.
+ * Since:    0.1
+ */
 WEFT_API void *weft_stream_get_self(weft_stream *stream, const weft_stream_ops *ops);
+
+/**
+ * weft_stream_below() - the stream that carries this one
+ * @stream: borrows.
+ *
+ * Suspends: never.
+ * Return:   lends until stream is freed; NULL at the bottom.
+ * Source:   asyncio get_extra_info, httpcore extensions network_stream.
+ * Since:    0.1
+ */
 WEFT_API weft_stream *weft_stream_below(weft_stream *stream);
 
 #if defined(__GNUC__)

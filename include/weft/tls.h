@@ -24,16 +24,115 @@ typedef struct weft_tls_options {
 } weft_tls_options;
 #define WEFT_TLS(...) WEFT_OPTIONS(weft_tls_options, __VA_ARGS__)
 
+/**
+ * weft_tls_new_client() - settings for connections to servers
+ * @options: borrows. NULL: all defaults.
+ * @ret:     gives, free with weft_tls_free.
+ *
+ * The peer's certificate and name are verified.  Trust comes from ca_file and ca_dir, else from
+ * SSL_CERT_FILE and SSL_CERT_DIR (not in set-user-id programs), else from the system's hashed
+ * folder, else from its bundle.  Make it once and keep it: it also keeps the sessions by which
+ * later connections to the same name are made in a third of the time.
+ *
+ * Suspends: never; reads files.
+ * Return:   0, or negative.
+ * Errors:   -ENOENT and other errors of a file, which the message names; WEFT_ETLS no certificate
+ *           or key in it; -EINVAL an ALPN name; -ENOMEM.
+ * Source:   ssl.create_default_context.
+ * Since:    0.1
+ */
 WEFT_API int weft_tls_new_client(const weft_tls_options *options, weft_tls **ret);
+
+/**
+ * weft_tls_new_server() - settings for connections from clients
+ * @options: borrows. cert_file is needed; with ca_file or ca_dir clients must show a certificate
+ *           of these authorities.
+ * @ret:     gives, free with weft_tls_free.
+ *
+ * Suspends: never; reads files.
+ * Return:   0, or negative.
+ * Errors:   as weft_tls_new_client; -EINVAL without cert_file.
+ * Source:   ssl.create_default_context(Purpose.CLIENT_AUTH).
+ * Since:    0.1
+ */
 WEFT_API int weft_tls_new_server(const weft_tls_options *options, weft_tls **ret);
+
+/**
+ * weft_tls_free() - release settings
+ * @tls: takes. NULL is allowed. Connections made with them live on.
+ *
+ * Suspends: never.
+ * Since:    0.1
+ */
 WEFT_API void weft_tls_free(weft_tls *tls);
 
+/**
+ * weft_tls_connect() - TLS as a client
+ * @tls:         keeps until the stream is freed, by a reference of its own.
+ * @below:       takes, on failure too.
+ * @server_name: borrows. A host name or IP address, which the certificate must be for; NULL only
+ *               with insecure_no_verify.
+ * @ret:         gives, free with weft_stream_free.
+ *
+ * A time-out of below bounds each step of the handshake.
+ *
+ * Suspends: yes.
+ * Cancel:   the connection is dropped.
+ * Return:   0, or negative; the message says why a certificate was refused.
+ * Errors:   WEFT_ETLS_VERIFY; WEFT_ETLS; those of weft_stream_read and weft_stream_write.
+ * Source:   asyncio StreamWriter.start_tls; RFC 8446, RFC 5246, RFC 6066, RFC 7301.
+ * Since:    0.1
+ */
 WEFT_API int weft_tls_connect(weft_tls *tls, weft_stream *below, const char *server_name,
                               weft_stream **ret);
+
+/**
+ * weft_tls_accept() - TLS as a server
+ * @tls:   keeps until the stream is freed, by a reference of its own.
+ * @below: takes, on failure too.
+ * @ret:   gives, free with weft_stream_free.
+ *
+ * Suspends: yes.
+ * Cancel:   the connection is dropped.
+ * Return:   0, or negative.
+ * Errors:   WEFT_ETLS; WEFT_ETLS_VERIFY a client's certificate; those of weft_stream_read and
+ *           weft_stream_write.
+ * Source:   asyncio.start_server(ssl=).
+ * Since:    0.1
+ */
 WEFT_API int weft_tls_accept(weft_tls *tls, weft_stream *below, weft_stream **ret);
 
+/**
+ * weft_tls_alpn() - the protocol that was agreed upon
+ * @stream: borrows. A TLS stream, or one above it.
+ *
+ * Suspends: never.
+ * Return:   lends until the stream is freed; NULL if none was.
+ * Source:   SSLSocket.selected_alpn_protocol; RFC 7301.
+ * Since:    0.1
+ */
 WEFT_API const char *weft_tls_alpn(weft_stream *stream);
+
+/**
+ * weft_tls_version() - the version that is spoken
+ * @stream: borrows. A TLS stream, or one above it.
+ *
+ * Suspends: never.
+ * Return:   lends a static string, "TLSv1.3"; NULL for a stream without TLS.
+ * Source:   SSLSocket.version.
+ * Since:    0.1
+ */
 WEFT_API const char *weft_tls_version(weft_stream *stream);
+
+/**
+ * weft_tls_cipher() - the cipher suite that is used
+ * @stream: borrows. A TLS stream, or one above it.
+ *
+ * Suspends: never.
+ * Return:   lends a static string; NULL for a stream without TLS.
+ * Source:   SSLSocket.cipher.
+ * Since:    0.1
+ */
 WEFT_API const char *weft_tls_cipher(weft_stream *stream);
 
 #if defined(__GNUC__)
