@@ -46,7 +46,7 @@
     X(SERVER_CONNECTIONS, 1024, "connections of a server")                                         \
     X(SERVER_PIPELINE, 32, "requests answered for one connection before others get a turn")        \
     X(SERVER_DRAIN, 65536, "bytes of a request body that are read to keep the connection")         \
-    X(SERVER_FILE_PIECE, 65536, "bytes of a static file that are read at once")                    \
+    X(SERVER_FILE_PIECE, 128 * 1024, "bytes of a static file that are read at once")               \
     X(ROUTE_PARAMS, 16, "parameters of one route")                                                 \
     X(ERROR_TEXT, 512, "bytes of an error message")
 

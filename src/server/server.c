@@ -87,6 +87,7 @@ int weft_server_new(const weft_server_options *options, weft_server **ret)
 static void free_spares(weft_server *server)
 {
     struct weft__list *node;
+    weft__static_free_pieces(server);
     while ((node = weft__list_pop_front(&server->spares)) != NULL)
         weft__server_conn_free(WEFT__CONTAINER(node, struct weft__server_conn, node));
     server->n_spares = 0;
@@ -195,10 +196,11 @@ static void give_conn(struct weft__server_conn *conn)
 static int shake_hands(struct weft__server_conn *conn)
 {
     weft_stream *secure = NULL;
-    weft_scope scope;
-    weft_scope_enter(&scope, conn->server->options.head_timeout);
+    weft_scope_enter(&conn->idle_scope, conn->server->options.head_timeout);
+    conn->idle = true;
     int err = weft_tls_accept(conn->server->options.tls, conn->stream, &secure);
-    err = weft_scope_exit(&scope, err);
+    conn->idle = false;
+    err = weft_scope_exit(&conn->idle_scope, err);
     conn->stream = secure;
     if (secure == NULL)
         return err < 0 ? err : -ECANCELED;

@@ -2,7 +2,8 @@
  * server_int.h - the server from inside.
  *
  *   server.c    options, listening, accepting, stopping
- *   conn_h1.c   one HTTP/1 connection: heads in, replies out, when it ends
+ *   conn_h1.c   one HTTP/1 connection: heads, answers, when it ends
+ *   h1_io.c     its bytes: the receive buffer, bodies in, replies out
  *   request.c   what a handler asks of a request, its body included
  *   reply.c     what a handler says
  *   route.c     from method and path to handler
@@ -128,7 +129,7 @@ struct weft__server_conn {
     weft_stream *stream; /* NULL in a spare one */
     struct weft__list node;
     weft_scope idle_scope; /* entered while idle */
-    bool idle;             /* waits for a request of which no byte has come */
+    bool idle;             /* waits for a request of which no byte has come, or for TLS */
     bool broken;           /* not to be used any more, not even for an orderly end */
     bool peer_ended;
     bool expects_continue; /* the peer waits for 100 before it sends the body */
@@ -146,7 +147,6 @@ struct weft__server_conn {
     char *text;           /* strings of the request */
     size_t text_len;
     size_t text_cap;
-    char *file_buf; /* of static files */
 
     weft_server_request request;
     weft_reply reply;
@@ -158,6 +158,13 @@ void weft__server_conn_recycle(struct weft__server_conn *conn);
 void weft__server_conn_free(struct weft__server_conn *conn);
 /* Serves requests until the connection is over; then the stream is closed and freed. */
 void weft__server_h1_serve(struct weft__server_conn *conn);
+
+/* Reads what is there, waiting at most timeout: bytes, 0 at the end, -ETIMEDOUT or another error. */
+int64_t weft__server_read_within(struct weft__server_conn *conn, void *data, size_t len,
+                                 int64_t timeout);
+/* The same into the receive buffer, behind the bytes that are there. */
+int64_t weft__server_in_fill(struct weft__server_conn *conn, int64_t timeout);
+void weft__server_in_consume(struct weft__server_conn *conn, size_t len);
 
 int weft__server_h1_send_head(weft_reply *reply);
 int weft__server_h1_send_body(weft_reply *reply, const void *data, size_t len);
@@ -180,6 +187,8 @@ struct weft_server {
     struct weft__list spares;
     size_t n_conns;
     size_t n_spares;
+    struct weft__file_piece *pieces; /* spare buffers of static files */
+    size_t n_pieces;
     weft_scope serving_scope;   /* around all of serve: ends when the grace is over */
     weft_scope accepting_scope; /* inside it, around accepting */
     int64_t grace;
@@ -198,6 +207,7 @@ int weft__server_serve_stream(weft_server *server, weft_stream *stream);
 /* ---- static files ---- */
 
 int weft__static_add(weft_server *server, const char *prefix, const char *folder);
+void weft__static_free_pieces(weft_server *server);
 
 /* What a conditional request comes to (RFC 9110 13, 14). */
 struct weft__file_facts {

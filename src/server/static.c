@@ -28,6 +28,8 @@
 #include "proto/mime.h"
 #include "server/server_int.h"
 
+enum { SPARE_BUFFERS = 8 };
+
 struct folder {
     int fd;
     size_t depth; /* segments of the prefix; counted, for a client may write them with escapes */
@@ -134,6 +136,43 @@ static int open_regular(const struct folder *folder, const char *path, struct fi
 
 /* ---- sending ---- */
 
+/* A buffer for a piece of a file; spare ones are linked through their first bytes. */
+struct weft__file_piece {
+    struct weft__file_piece *next;
+};
+
+static void *take_buffer(weft_server *server)
+{
+    struct weft__file_piece *piece = server->pieces;
+    if (piece == NULL)
+        return weft__pages_alloc(WEFT__LIMIT_SERVER_FILE_PIECE);
+    server->pieces = piece->next;
+    server->n_pieces--;
+    return piece;
+}
+
+static void give_buffer(weft_server *server, void *buffer)
+{
+    struct weft__file_piece *piece = buffer;
+    if (server->n_pieces == SPARE_BUFFERS) {
+        weft__pages_free(buffer, WEFT__LIMIT_SERVER_FILE_PIECE);
+        return;
+    }
+    piece->next = server->pieces;
+    server->pieces = piece;
+    server->n_pieces++;
+}
+
+void weft__static_free_pieces(weft_server *server)
+{
+    while (server->pieces != NULL) {
+        struct weft__file_piece *piece = server->pieces;
+        server->pieces = piece->next;
+        weft__pages_free(piece, WEFT__LIMIT_SERVER_FILE_PIECE);
+    }
+    server->n_pieces = 0;
+}
+
 struct piece {
     int fd;
     void *data;
@@ -165,19 +204,13 @@ static int64_t read_at(struct piece *piece)
     return err < 0 ? err : piece->n;
 }
 
-static int send_file(weft_reply *reply, const struct file *file,
-                     const struct weft__file_answer *answer)
+static int send_range(weft_reply *reply, int fd, const struct weft__file_answer *answer,
+                      void *buffer)
 {
-    struct weft__server_conn *conn = reply->conn;
-    if (conn->file_buf == NULL && answer->len > 0)
-        conn->file_buf = weft__pages_alloc(WEFT__LIMIT_SERVER_FILE_PIECE);
-    if (conn->file_buf == NULL && answer->len > 0)
-        return weft__fail_nomem();
     int64_t sent = 0;
     while (sent < answer->len) {
         int64_t left = answer->len - sent;
-        struct piece piece = {.fd = file->fd, .data = conn->file_buf};
-        piece.offset = answer->first + sent;
+        struct piece piece = {.fd = fd, .data = buffer, .offset = answer->first + sent};
         piece.len =
             left < WEFT__LIMIT_SERVER_FILE_PIECE ? (size_t)left : WEFT__LIMIT_SERVER_FILE_PIECE;
         int64_t n = read_at(&piece);
@@ -185,7 +218,7 @@ static int send_file(weft_reply *reply, const struct file *file,
             return weft__fail_with((int)n, "reading a static file");
         if (n == 0)
             return weft__fail(-EIO, "a static file became shorter while it was sent");
-        int err = weft_reply_write(reply, conn->file_buf, (size_t)n);
+        int err = weft_reply_write(reply, buffer, (size_t)n);
         if (err < 0)
             return err;
         sent += n;
@@ -194,6 +227,20 @@ static int send_file(weft_reply *reply, const struct file *file,
             return err;
     }
     return 0;
+}
+
+static int send_file(weft_reply *reply, const struct file *file,
+                     const struct weft__file_answer *answer)
+{
+    weft_server *server = reply->conn->server;
+    if (answer->len == 0)
+        return 0;
+    void *buffer = take_buffer(server);
+    if (buffer == NULL)
+        return weft__fail_nomem();
+    int err = send_range(reply, file->fd, answer, buffer);
+    give_buffer(server, buffer);
+    return err;
 }
 
 static int set_fields(weft_reply *reply, const char *path, const struct file *file,

@@ -1,8 +1,7 @@
 /* test_server.c - the server on sockets: conversations, limits, stopping. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <weft/net.h>
@@ -358,6 +357,38 @@ TASK_TEST(server_at_its_connection_limit_lets_others_wait)
     hear(c, HI);
     weft_stream_free(b);
     weft_stream_free(c);
+    end(&group, server);
+}
+
+TASK_TEST(server_without_descriptors_goes_on_when_there_are_some)
+{
+    enum { N = 8 };
+    weft_group group;
+    weft_stream *streams[N];
+    struct rlimit old;
+    weft_server *server = harness_server(NULL);
+    ASSERT_OK(weft_server_listen(server));
+    for (int i = 0; i < N; i++) {
+        streams[i] = dial(server);
+        say(streams[i], GET_HI);
+        ASSERT_OK(weft_stream_flush(streams[i]));
+    }
+    int next = dup(0);
+    close(next);
+    ASSERT_INT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+    struct rlimit tight = {.rlim_cur = (rlim_t)next + 2, .rlim_max = old.rlim_max};
+    ASSERT_INT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_group_spawn(&group, serve, server));
+    hear(streams[0], HI);
+    hear(streams[1], HI);
+    ASSERT_OK(weft_sleep(WEFT_MS(10)));
+    ASSERT_INT_EQ(weft_server_connections(server), 2);
+    ASSERT_INT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+    for (int i = 2; i < N; i++)
+        hear(streams[i], HI);
+    for (int i = 0; i < N; i++)
+        weft_stream_free(streams[i]);
     end(&group, server);
 }
 
