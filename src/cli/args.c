@@ -47,7 +47,7 @@ static const struct option options[] = {
     {'c', "concurrency", "N", FETCH, COUNT, AT(concurrency), 1, 100000,
      "so many at once (default 32)"},
     {0, "rate", "N[/s|/m|/h]", FETCH, RATE, AT(rate), 0, 0, "so many requests a second, minute"},
-    {0, "expect-json", NULL, FETCH, SWITCH, AT(expect_json), 0, 0,
+    {0, "expect-json", NULL, BOTH, SWITCH, AT(expect_json), 0, 0,
      "a body that is not JSON is a failure"},
     {'H', "header", "'N: V'", BOTH, TEXTS, AT(headers), 0, 0, "a header field to send"},
     {'u', "user", "NAME:PASS", BOTH, SECRET, AT(user), 0, 0, "Basic authentication"},

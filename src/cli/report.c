@@ -34,17 +34,17 @@ static const char *hint(int err)
     }
 }
 
-/* What follows a URL and a colon at the beginning of a text; NULL where it is no beginning. */
+/* What follows the URL and a colon; NULL where the text does not name it so. */
 static const char *after_url(const char *text, const char *url)
 {
     size_t len = strlen(url);
-    if (len && url[len - 1] == '/')
+    const char *at = strstr(text, url);
+    if (!at && len && url[len - 1] == '/') {
+        /* Before it was parsed the URL had no slash at its end. */
         len--;
-    if (strncmp(text, url, len) != 0)
-        return NULL;
-    text += len;
-    text += *text == '/';
-    return strncmp(text, ": ", 2) == 0 ? text + 2 : NULL;
+        at = strncmp(text, url, len) == 0 ? text : NULL;
+    }
+    return at && strncmp(at + len, ": ", 2) == 0 ? at + len + 2 : NULL;
 }
 
 /* The library's sentences name the request first, "GET http://h/: ...": we do that ourselves. */
@@ -53,11 +53,8 @@ const char *failure_reason(const char *url, int err)
     static char text[1200];
     static const char invalid[] = "invalid URL \"";
     const char *message = weft_error_message();
-    const char *blank = strchr(message, ' ');
     char *name = redacted(url);
     const char *rest = name ? after_url(message, name) : NULL;
-    if (name && !rest && blank)
-        rest = after_url(blank + 1, name);
     if (!rest && !strncmp(message, invalid, strlen(invalid)) && strstr(message, "\": "))
         snprintf(text, sizeof text, "invalid URL: %s", strstr(message, "\": ") + 3);
     else

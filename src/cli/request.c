@@ -21,6 +21,8 @@ struct request {
     struct setup setup;
     weft_client *client;
     weft_response *response;
+    bool in_memory; /* the body has been read, and is JSON */
+    bool taken;     /* from memory */
 };
 
 /* ---- what is asked for ---- */
@@ -231,15 +233,45 @@ enum { CHUNK = 65536 };
 /* One buffer for the program: it does one request. */
 static char chunk[CHUNK];
 
+/* The body's next bytes; 0 at its end. */
+static int64_t next_chunk(struct request *request, const char **ret)
+{
+    size_t len;
+    if (!request->in_memory) {
+        *ret = chunk;
+        return weft_response_read(request->response, chunk, sizeof chunk);
+    }
+    *ret = request->taken ? NULL : weft_response_content(request->response, &len);
+    if (request->taken)
+        return 0;
+    request->taken = true;
+    return (int64_t)len;
+}
+
+/* Nothing is written of a body that is not JSON. */
+static enum exit_code check_json(struct request *request)
+{
+    json_t *value;
+    int err = weft_response_read_all(request->response);
+    if (err >= 0)
+        err = weft_response_json(request->response, &value);
+    if (err < 0)
+        return failed(request, err);
+    json_decref(value);
+    request->in_memory = true;
+    return EXIT_OK;
+}
+
 static enum exit_code body_to_pipe(struct request *request)
 {
     for (;;) {
-        int64_t n = weft_response_read(request->response, chunk, sizeof chunk);
+        const char *data;
+        int64_t n = next_chunk(request, &data);
         if (n < 0)
             return failed(request, (int)n);
         if (n == 0)
             return EXIT_OK;
-        int err = write_all(STDOUT_FILENO, chunk, (size_t)n);
+        int err = write_all(STDOUT_FILENO, data, (size_t)n);
         if (err < 0)
             return output_failed("standard output", err);
     }
@@ -248,10 +280,11 @@ static enum exit_code body_to_pipe(struct request *request)
 static enum exit_code body_to_terminal(struct request *request)
 {
     struct body_view view;
+    const char *data;
     int64_t n;
     show_body_begin(&view, request->response, stdout);
-    while ((n = weft_response_read(request->response, chunk, sizeof chunk)) > 0)
-        show_body(&view, chunk, (size_t)n);
+    while ((n = next_chunk(request, &data)) > 0)
+        show_body(&view, data, (size_t)n);
     show_body_end(&view);
     return n < 0 ? failed(request, (int)n) : EXIT_OK;
 }
@@ -275,9 +308,10 @@ static enum exit_code copy_to_file(struct request *request, struct save *save)
     const char *path = request->args->output;
     int64_t painted = weft_now();
     uint64_t bytes = 0;
+    const char *data;
     int64_t n;
-    while ((n = weft_response_read(request->response, chunk, sizeof chunk)) > 0) {
-        int err = save_write(save, chunk, (size_t)n);
+    while ((n = next_chunk(request, &data)) > 0) {
+        int err = save_write(save, data, (size_t)n);
         if (err < 0)
             return output_failed(path, err);
         bytes += (uint64_t)n;
@@ -334,6 +368,10 @@ static enum exit_code take_reply(struct request *request)
         show_response_head(request->response, "", stdout);
     if (status >= 300 && !args->silent)
         tell_status(request, to_file);
+    if (args->expect_json && status < 300)
+        code = check_json(request);
+    if (code != EXIT_OK)
+        return code;
     if (to_file && status < 300)
         code = body_to_file(request);
     else if (to_terminal)
@@ -343,12 +381,22 @@ static enum exit_code take_reply(struct request *request)
     return code == EXIT_OK ? exit_code_of_status(status) : code;
 }
 
+static void tell_retry(const weft_attempt *attempt, void *userdata)
+{
+    const struct request *request = userdata;
+    fprintf(stderr, "* attempt %d of %lld failed%s%s, the next one follows in %s\n",
+            attempt->number, (long long)request->args->retry + 1, attempt->result < 0 ? ": " : "",
+            attempt->result < 0 ? weft_error_text(attempt->result) : "", human_time(attempt->wait));
+}
+
 static enum exit_code send_request(struct request *request)
 {
     const struct args *args = request->args;
     struct setup *setup = &request->setup;
     if (args->retry > 0) {
         setup->retry.attempts = (int)args->retry + 1;
+        setup->retry.before_sleep = args->verbose ? tell_retry : NULL;
+        setup->retry.userdata = request;
         setup->options.retry = &setup->retry;
     }
     int err = weft_client_new(&setup->options, &request->client);
@@ -373,7 +421,8 @@ static enum exit_code prepare(struct request *request)
     if (code == EXIT_OK)
         code = load_body(request);
     if (code == EXIT_OK && request->args->verbose)
-        show_request_head(request->method, request->parsed, request->setup.headers, request->args);
+        show_request_head(request->method, request->parsed, request->setup.headers, request->args,
+                          request->body ? (int64_t)request->body_len : -1);
     return code;
 }
 

@@ -46,8 +46,9 @@ static bool is_given(const weft_pair *headers, const char *name)
 
 /* What the library adds is shown as well: the whole head, as it goes on the wire. */
 void show_request_head(const char *method, const weft_url *url, const weft_pair *headers,
-                       const struct args *args)
+                       const struct args *args, int64_t body_len)
 {
+    char length[24];
     FILE *to = stderr;
     fputs("> ", to);
     escape_line(method, to);
@@ -64,6 +65,9 @@ void show_request_head(const char *method, const weft_url *url, const weft_pair 
         show_field(to, "> ", "Authorization", "Bearer ");
     for (; headers->name; headers++)
         show_field(to, "> ", headers->name, headers->value);
+    snprintf(length, sizeof length, "%lld", (long long)body_len);
+    if (body_len >= 0)
+        show_field(to, "> ", "Content-Length", length);
     fputs(">\n", to);
 }
 

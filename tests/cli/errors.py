@@ -97,8 +97,8 @@ def certificate_of_another_host():
 
 @tap.test
 def not_tls_at_all():
-    with peers.raw(b"HTTP/1.1 400 Bad Request\r\n\r\n") as (host, _seen):
-        fails(7, [host], f"https://{host}/")
+    with peers.raw(b"HTTP/1.1 400 Bad Request\r\n\r\n", unasked=True) as (host, _seen):
+        fails(7, [host, "TLS"], f"https://{host}/")
 
 
 @tap.test
@@ -123,6 +123,21 @@ def truncated_body():
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n"
     with peers.raw(chunked) as (host, _seen):
         fails(10, [host], host)
+
+
+@tap.test
+def not_json():
+    with peers.raw(peers.reply('{"a": 1,}')) as (host, _seen):
+        fails(11, [f"http://{host}/", "JSON"], "--expect-json", host)
+        tap.equal(tap.run([tap.weft(), "--expect-json", host]).stdout, b"")
+        fails(11, [host], "--expect-json", "-o", "file", host)
+    tap.equal(os.listdir("."), [])
+    with peers.raw(peers.reply('{"a": 1 }')) as (host, _seen):
+        done = tap.run([tap.weft(), "--expect-json", host])
+        tap.equal((done.returncode, done.stdout, done.stderr), (0, b'{"a": 1 }', b""))
+        tap.run([tap.weft(), "--expect-json", "-o", "file", host])
+    with open("file", "rb") as file:
+        tap.equal(file.read(), b'{"a": 1 }')
 
 
 @tap.test

@@ -230,6 +230,8 @@ def retry_tries_again():
         done = weft("--retry", "3", base + "/retry/2/b")
         tap.equal(done.returncode, 0)
         tap.equal(json.loads(done.stdout)["attempts"], 3)
+        done = weft("-v", "--retry", "3", base + "/retry/1/c")
+        tap.has(done.stderr, b"* attempt 1 of 4 failed")
 
 
 @tap.test

@@ -13,6 +13,7 @@ import tap
 
 NGINX = """
 daemon off;
+{user}
 pid nginx.pid;
 error_log stderr crit;
 worker_processes 1;
@@ -62,8 +63,10 @@ def nginx(protocols="TLSv1.2 TLSv1.3"):
     make_folder()
     os.makedirs("tmp", exist_ok=True)
     port = peers.free_port()
+    # Its workers would otherwise change to a user who may not read this folder.
+    user = "user root;" if os.geteuid() == 0 else ""
     with open("nginx.conf", "w", encoding="ascii") as file:
-        file.write(NGINX.format(port=port, protocols=protocols))
+        file.write(NGINX.format(port=port, user=user, protocols=protocols))
     process = subprocess.Popen([program, "-p", ".", "-c", "nginx.conf"],
                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:

@@ -43,9 +43,11 @@ def echo():
     return serve("--echo")
 
 
-def _answer(connection, reply, seen):
+def _answer(connection, reply, seen, unasked):
     with contextlib.suppress(OSError), connection:
         connection.settimeout(10)
+        if unasked:
+            connection.sendall(reply)
         head = b""
         while b"\r\n\r\n" not in head:
             data = connection.recv(65536)
@@ -53,6 +55,8 @@ def _answer(connection, reply, seen):
                 break
             head += data
         seen.append(head)
+        if unasked:
+            return
         chosen = reply(head) if callable(reply) else reply
         if chosen is None:  # never answers
             while connection.recv(65536):
@@ -63,7 +67,7 @@ def _answer(connection, reply, seen):
             connection.shutdown(socket.SHUT_WR)
 
 
-def _accept(listener, context, reply, seen):
+def _accept(listener, context, reply, seen, unasked):
     while True:
         try:
             connection, _peer = listener.accept()
@@ -75,16 +79,19 @@ def _accept(listener, context, reply, seen):
             except OSError:
                 connection.close()
                 continue
-        threading.Thread(target=_answer, args=(connection, reply, seen), daemon=True).start()
+        threading.Thread(target=_answer, args=(connection, reply, seen, unasked),
+                         daemon=True).start()
 
 
 @contextlib.contextmanager
-def raw(reply, context=None):
+def raw(reply, context=None, unasked=False):
     """A server that answers every connection with these bytes (or a function's of the request
-    head; None: never).  Gives host:port and the list of request heads."""
+    head; None: never).  unasked: before anything was said.  Gives host:port and the list of
+    request heads."""
     listener = socket.create_server(("127.0.0.1", 0))
     seen = []
-    thread = threading.Thread(target=_accept, args=(listener, context, reply, seen), daemon=True)
+    thread = threading.Thread(target=_accept, args=(listener, context, reply, seen, unasked),
+                              daemon=True)
     thread.start()
     try:
         yield f"127.0.0.1:{listener.getsockname()[1]}", seen
