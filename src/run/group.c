@@ -108,6 +108,7 @@ static inline struct weft_task *task_new(struct weft__loop *loop, size_t stack_s
     task->wait = NULL;
     task->in_cancel = false;
     task->outermost = NULL;
+    task->held = NULL;
     task->name[0] = '\0';
     weft__ctx_init(&task->ctx, base, (size_t)((char *)task - base), run_task, task);
     return task;
@@ -194,6 +195,16 @@ static __attribute__((cold)) void keep_error(struct weft__group *group, struct w
         weft__scope_cancel_code(&group->scope, 0, "a task of the group failed");
 }
 
+/* What it still holds is nobody's from now on. */
+static __attribute__((cold)) void abandon_held(struct weft_task *task)
+{
+    while (task->held != NULL) {
+        struct weft__held *held = task->held;
+        task->held = held->next;
+        held->abandoned(held, task);
+    }
+}
+
 /* On the task's own stack, just before it ends for good. */
 void weft__task_ended(struct weft_task *task, int result)
 {
@@ -207,6 +218,8 @@ void weft__task_ended(struct weft_task *task, int result)
         result = weft__fail(WEFT_EMISNESTED, "task '%s' ended inside a scope that it had entered",
                             task->name);
     }
+    if (__builtin_expect(task->held != NULL, 0))
+        abandon_held(task);
     if (task->result != NULL)
         *task->result = result;
     weft__list_remove(&task->sibling);

@@ -107,6 +107,12 @@ enum weft__task_state {
     TASK_DONE
 };
 
+/* What a task must give back before it ends, as a mutex. */
+struct weft__held {
+    struct weft__held *next;
+    void (*abandoned)(struct weft__held *held, struct weft_task *task); /* it ended with it */
+};
+
 struct weft_task {
     struct weft__context context; /* first: weft__context points here while the task runs */
     struct weft__ctx ctx;
@@ -121,6 +127,7 @@ struct weft_task {
     struct weft__scope *outermost; /* of its own; NULL if it entered none */
     struct weft__group *group;     /* its owner; NULL for the native task */
     struct weft__list sibling;     /* in group->children */
+    struct weft__held *held;       /* latest first */
     weft_fn fn;
     void *arg;
     int *result;

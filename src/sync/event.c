@@ -1,8 +1,6 @@
 /* event.c - a flag that tasks wait for. */
-#include <weft/sync.h>
-
 #include "base/alloc.h"
-#include "run/run_int.h"
+#include "sync/sync_int.h"
 
 struct weft_event {
     bool set;
@@ -32,8 +30,12 @@ int weft_event_wait(weft_event *event)
     if (self == NULL)
         return weft__context_get()->error_code;
     int err = weft__checkpoint(self);
-    if (err < 0 || event->set)
+    if (err < 0)
         return err;
+    if (event->set) {
+        weft__sync_turn(self);
+        return 0;
+    }
     return (int)weft__waitq_park(self, &event->queue, &waiter, "event");
 }
 

@@ -4,27 +4,39 @@
  * A released permit goes straight to the first waiter: it is never free in between, so nobody
  * can barge in, and a waiter that is cancelled after it was given one still returns with it.
  */
-#include <weft/sync.h>
+#include <errno.h>
 
 #include "base/alloc.h"
-#include "run/run_int.h"
+#include "sync/sync_int.h"
 
 struct weft_semaphore {
     size_t permits;
+    size_t most; /* permits that there can be */
     size_t waiting;
     struct weft__list queue;
 };
 
-int weft_semaphore_new(size_t permits, weft_semaphore **ret)
+static int make(size_t permits, size_t most, weft_semaphore **ret)
 {
     weft_semaphore *semaphore = weft__alloc(sizeof *semaphore);
     if (semaphore == NULL)
         return weft__fail_nomem();
     semaphore->permits = permits;
+    semaphore->most = most;
     semaphore->waiting = 0;
     weft__list_init(&semaphore->queue);
     *ret = semaphore;
     return 0;
+}
+
+int weft_semaphore_new(size_t permits, weft_semaphore **ret)
+{
+    return make(permits, SIZE_MAX, ret);
+}
+
+int weft_semaphore_new_bounded(size_t permits, weft_semaphore **ret)
+{
+    return make(permits, permits, ret);
 }
 
 void weft_semaphore_free(weft_semaphore *semaphore)
@@ -49,8 +61,10 @@ int weft_semaphore_acquire(weft_semaphore *semaphore)
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
-    if (weft_semaphore_try_acquire(semaphore))
+    if (weft_semaphore_try_acquire(semaphore)) {
+        weft__sync_turn(self);
         return 0;
+    }
     semaphore->waiting++;
     err = (int)weft__waitq_park(self, &semaphore->queue, &waiter, "semaphore");
     if (err < 0)
@@ -58,12 +72,17 @@ int weft_semaphore_acquire(weft_semaphore *semaphore)
     return err;
 }
 
-void weft_semaphore_release(weft_semaphore *semaphore)
+int weft_semaphore_release(weft_semaphore *semaphore)
 {
-    if (weft__waitq_wake_one(&semaphore->queue, 0))
+    if (weft__waitq_wake_one(&semaphore->queue, 0)) {
         semaphore->waiting--;
-    else
-        semaphore->permits++;
+        return 0;
+    }
+    if (semaphore->permits == semaphore->most)
+        return weft__fail(-EOVERFLOW, "release of a semaphore whose %zu permits are all free",
+                          semaphore->most);
+    semaphore->permits++;
+    return 0;
 }
 
 size_t weft_semaphore_available(const weft_semaphore *semaphore)
