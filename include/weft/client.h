@@ -543,6 +543,17 @@ WEFT_API int weft_response_raise_for_status(weft_response *response);
 WEFT_API int64_t weft_response_elapsed(const weft_response *response);
 
 /**
+ * weft_response_tls_version() - how the connection was encrypted
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   lends a static string, "TLSv1.3"; NULL for http.
+ * Source:   httpx: extensions["network_stream"], SSLSocket.version.
+ * Since:    0.1
+ */
+WEFT_API const char *weft_response_tls_version(const weft_response *response);
+
+/**
  * weft_response_attempts() - how many attempts there were
  * @response: borrows.
  *

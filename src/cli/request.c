@@ -355,6 +355,14 @@ static void tell_status(const struct request *request, bool to_file)
                  to_file ? " (nothing saved)" : "");
 }
 
+static void show_verbose_reply(const weft_response *response)
+{
+    const char *tls = weft_response_tls_version(response);
+    if (tls)
+        fprintf(stderr, "* %s\n", tls);
+    show_response_head(response, "< ", stderr);
+}
+
 static enum exit_code take_reply(struct request *request)
 {
     const struct args *args = request->args;
@@ -363,7 +371,7 @@ static enum exit_code take_reply(struct request *request)
     bool to_terminal = !args->output && is_terminal(stdout);
     enum exit_code code = EXIT_OK;
     if (args->verbose)
-        show_response_head(request->response, "< ", stderr);
+        show_verbose_reply(request->response);
     else if (to_terminal)
         show_response_head(request->response, "", stdout);
     if (status >= 300 && !args->silent)

@@ -285,7 +285,8 @@ struct weft_response {
     struct weft__conn *conn; /* while the body is not over */
     weft_url *url;
     const char *reason;
-    char *own_reason; /* where it is not the status's usual one */
+    char *own_reason;        /* where it is not the status's usual one */
+    const char *tls_version; /* NULL: plain */
     struct weft__h1_body body;
     struct weft__buf content;
     weft_headers headers;

@@ -42,6 +42,7 @@ static int fill(weft_response *response, const struct weft__conn *conn,
         response->deadline = call->started + response->total;
     response->body_max = call->settings.body_max;
     response->content_length = head->content_length;
+    response->tls_version = weft_tls_version(conn->stream);
     memcpy(response->method, call->method, strlen(call->method) + 1);
     weft__buf_init(&response->content, SIZE_MAX);
     weft__headers_init(&response->headers);
@@ -441,6 +442,11 @@ int weft_response_raise_for_status(weft_response *response)
 int64_t weft_response_elapsed(const weft_response *response)
 {
     return response->elapsed;
+}
+
+const char *weft_response_tls_version(const weft_response *response)
+{
+    return response->tls_version;
 }
 
 int weft_response_attempts(const weft_response *response)

@@ -133,8 +133,9 @@ def nginx_with_a_private_ca():
 def nginx_with_one_version_of_tls():
     for protocols in ("TLSv1.2", "TLSv1.3"):
         with nginx(protocols) as base:
-            done = tap.run([tap.weft(), "--cacert", "ca.pem", base + "/7.json"])
+            done = tap.run([tap.weft(), "-v", "--cacert", "ca.pem", base + "/7.json"])
             tap.equal(done.returncode, 0, done.stderr.decode())
+            tap.has(done.stderr.decode(), f"* {protocols}\n")
             same_as(done.stdout, "www/7.json")
 
 
