@@ -22,8 +22,10 @@ int weft_reply_json(weft_reply *reply, int status, json_t *body)
     if (json_dump_callback(body, append, &text, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
         err = weft__fail(WEFT_EJSON, "the value cannot be written as JSON, or memory ran out");
     json_decref(body);
+    bool typed = weft_headers_get(&reply->headers, "Content-Type") != NULL;
     if (err >= 0)
-        err = weft_reply_bytes(reply, status, "application/json", weft__buf_bytes(&text), text.len);
+        err = weft_reply_bytes(reply, status, typed ? NULL : "application/json",
+                               weft__buf_bytes(&text), text.len);
     weft__buf_done(&text);
     return err;
 }

@@ -165,6 +165,9 @@ const struct server_case server_cases[] = {
     {"json", POST("/json", "Content-Length: 16\r\n") "{\"a\": [1, true]}", 0,
      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n"
      "{\"a\":[1,true]}"},
+    {"json_of_another_type", GET("/problem"), 0,
+     "HTTP/1.1 422 Unprocessable Content\r\nContent-Type: application/problem+json\r\n"
+     "Content-Length: 14\r\n\r\n{\"status\":422}"},
     {"bad_json", POST("/json", "Content-Length: 4\r\n") "{\"a\"" GET("/hi"), 0,
      "HTTP/1.1 400 Bad Request\r\n" TEXT "Content-Length: 16\r\n\r\n400 Bad Request\n" HI},
     {"no_json", POST("/json", ""), 0,

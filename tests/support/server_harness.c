@@ -180,6 +180,15 @@ static int on_json(weft_server_request *request, weft_reply *reply, void *arg)
     return err < 0 ? err : weft_reply_json(reply, 200, value);
 }
 
+static int on_problem(weft_server_request *request, weft_reply *reply, void *arg)
+{
+    (void)request;
+    (void)arg;
+    ASSERT_ERR(weft_reply_json(reply, 200, NULL), -EINVAL);
+    weft_reply_set_header(reply, "Content-Type", "application/problem+json");
+    return weft_reply_json(reply, 422, json_pack("{s:i}", "status", 422));
+}
+
 static int on_header(weft_server_request *request, weft_reply *reply, void *arg)
 {
     char text[128];
@@ -228,6 +237,7 @@ weft_server *harness_server(const weft_server_options *options)
         {"GET", "/split", on_split, NULL},
         {"GET", "/own-fields", on_own_fields, NULL},
         {"GET", "/header", on_header, NULL},
+        {"GET", "/problem", on_problem, NULL},
         {"*", "/any", on_hi, hi},
     };
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
