@@ -79,6 +79,7 @@ static __attribute__((noinline)) struct weft_task *task_map(struct weft__loop *l
 #if WEFT__ASAN
     __asan_unpoison_memory_region(stack.base + WEFT__STACK_GUARD, stack.size - WEFT__STACK_GUARD);
 #endif
+    VALGRIND_MAKE_MEM_UNDEFINED(stack.base + WEFT__STACK_GUARD, stack.size - WEFT__STACK_GUARD);
     size_t colour = (loop->stacks.colour++ & 15) * 64;
     size_t top = (stack.size - 64 - colour - sizeof(struct weft_task)) & ~(size_t)63;
     struct weft_task *task = (struct weft_task *)(void *)(stack.base + top);

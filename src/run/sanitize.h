@@ -51,10 +51,11 @@ struct weft__fiber {
 #include <valgrind/memcheck.h>
 #include <valgrind/valgrind.h>
 #else
-#define VALGRIND_STACK_REGISTER(low, high) 0u
-#define VALGRIND_STACK_DEREGISTER(id)      ((void)(id))
-#define RUNNING_ON_VALGRIND                0
-#define VALGRIND_MAKE_MEM_DEFINED(addr, n) ((void)(addr), (void)(n))
+#define VALGRIND_STACK_REGISTER(low, high)   0u
+#define VALGRIND_STACK_DEREGISTER(id)        ((void)(id))
+#define RUNNING_ON_VALGRIND                  0
+#define VALGRIND_MAKE_MEM_DEFINED(addr, n)   ((void)(addr), (void)(n))
+#define VALGRIND_MAKE_MEM_UNDEFINED(addr, n) ((void)(addr), (void)(n))
 #endif
 
 #endif
