@@ -18,7 +18,7 @@ LAYERS = {
     "thread": ["run"],
     "stream": ["run"],
     "retry": ["run"],
-    "limit": ["run"],
+    "limit": ["stream"],
     "net": ["stream", "thread", "sync"],
     "tls": ["stream", "net"],
     "file": ["stream", "thread"],

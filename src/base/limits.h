@@ -48,6 +48,10 @@
     X(SERVER_DRAIN, 65536, "bytes of a request body that are read to keep the connection")         \
     X(SERVER_FILE_PIECE, 128 * 1024, "bytes of a static file that are read at once")               \
     X(ROUTE_PARAMS, 16, "parameters of one route")                                                 \
+    X(LIMITER_WINDOW, 1024 * 1024, "permits of a rate limiter's exact window")                     \
+    X(LIMITER_RATES, 8, "rates of one rate limiter that must all hold")                            \
+    X(LIMITER_KEYS, 10000, "keys of a keyed limiter")                                              \
+    X(SERVER_PAUSE, 3600, "seconds a server's Retry-After or reset is believed")                   \
     X(ERROR_TEXT, 512, "bytes of an error message")
 
 enum {
