@@ -33,7 +33,7 @@ def serve(*arguments):
         process.send_signal(signal.SIGINT)
         process.stdout.close()
         try:
-            process.wait(10)
+            process.wait(1)  # it would wait longer for handlers that sleep
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
