@@ -129,19 +129,32 @@ static int set_body(struct weft__call *call)
 
 /* ---- fields ---- */
 
+/* A field may be given several times, but for Host (RFC 9110 section 5.3, 9112 section 3.2). */
+static bool is_repeated(const weft_pair *first, const weft_pair *pair)
+{
+    for (; first < pair; first++) {
+        if (weft__ieq(first->name, pair->name))
+            return !weft__ieq(pair->name, "host");
+    }
+    return false;
+}
+
 /* Sets fields in place of those of the same name; a NULL value removes them. */
 int weft__request_merge(weft_headers *headers, const weft_pair *pairs, bool foreign)
 {
+    const weft_pair *first = pairs;
     for (; pairs != NULL && pairs->name != NULL; pairs++) {
         int err = 0;
         if (weft__ieq(pairs->name, "content-length") || weft__ieq(pairs->name, "transfer-encoding"))
             return weft__fail(WEFT_ELOCAL_PROTOCOL, "%s is set by the library alone", pairs->name);
         if (foreign && weft__header_is_secret(pairs->name, strlen(pairs->name)))
             continue;
-        if (pairs->value != NULL)
-            err = weft_headers_set(headers, pairs->name, pairs->value);
-        else
+        if (pairs->value == NULL)
             weft_headers_remove(headers, pairs->name);
+        else if (is_repeated(first, pairs))
+            err = weft_headers_add(headers, pairs->name, pairs->value);
+        else
+            err = weft_headers_set(headers, pairs->name, pairs->value);
         if (err < 0)
             return err;
     }

@@ -74,6 +74,11 @@ def header_fields_are_sent():
         seen = headers(echoed("-H", "X-One: 1", "--header=x-two:2 3", base + "/echo"))
     tap.equal(seen["x-one"], "1")
     tap.equal(seen["x-two"], "2 3")
+    with peers.raw(peers.reply("x")) as (host, seen):
+        weft("-H", "A: 1", "-H", "a: 2", "-H", "User-Agent: me", "-H", "Host: a", "-H", "Host: b",
+             host)
+    tap.equal(seen[0].split(b"\r\n")[1:-2], [b"Host: b", b"Accept: */*", b"User-Agent: me",
+                                              b"A: 1", b"a: 2"])
 
 
 @tap.test
