@@ -96,6 +96,14 @@ def certificate_of_another_host():
 
 
 @tap.test
+def expired_certificate():
+    peers.make_ca(days=-1)
+    with peers.raw(peers.reply("x"), peers.tls_context()) as (host, _seen):
+        fails(7, [host, "expired", "(use -k to accept it anyway)"],
+              "--cacert", "ca.pem", f"https://{host}/")
+
+
+@tap.test
 def not_tls_at_all():
     with peers.raw(b"HTTP/1.1 400 Bad Request\r\n\r\n", unasked=True) as (host, _seen):
         fails(7, [host, "TLS"], f"https://{host}/")

@@ -243,6 +243,19 @@ def interrupt_stops_and_tells_how_far_it_came():
 
 
 @tap.test
+def interrupt_removes_unfinished_files():
+    with peers.echo() as base:
+        process = subprocess.Popen([tap.weft(), "fetch", "-s", "-d", "out",
+                                    *[f"{base}/bytes/1000000000000?{n}" for n in range(3)]],
+                                   stderr=subprocess.PIPE)
+        while not os.path.exists("out") or len(os.listdir("out")) < 3:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        tap.equal((process.communicate()[1], process.returncode), (b"", 130))
+    tap.equal(os.listdir("out"), [])
+
+
+@tap.test
 def interrupt_while_the_list_is_awaited():
     reader, writer = os.pipe()
     process = subprocess.Popen([tap.weft(), "fetch", "-i", "-"], stdin=reader,

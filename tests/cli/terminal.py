@@ -59,6 +59,15 @@ def binary_is_summarised():
 
 
 @tap.test
+def download_tells_its_size():
+    with peers.echo() as base:
+        text, code = peers.terminal([tap.weft(), "-o", "file", base + "/bytes/300000"])
+    tap.equal(code, 0)
+    tap.has(text.split("\r")[-1], "file: 300 kB in ")
+    tap.equal(text.count("\n"), 1)
+
+
+@tap.test
 def error_status_is_shown_once():
     text, code = shown(peers.reply("gone", "410 Gone"), NO_COLOR="1")
     tap.equal((code, text.count("410")), (4, 1))
