@@ -61,7 +61,8 @@ static int start_backend(struct weft__loop *loop, weft_backend kind)
         return loop->backend->init(loop);
     }
 #if WEFT_HAVE_URING
-    if (kind != WEFT_BACKEND_EPOLL) {
+    /* Valgrind holds its one lock while a thread waits in io_uring_enter: workers would stand. */
+    if (kind != WEFT_BACKEND_EPOLL && !RUNNING_ON_VALGRIND) {
         /* Whatever keeps a ring from being made (seccomp, sysctl, an old kernel), epoll serves. */
         loop->backend = &weft__backend_uring;
         int err = loop->backend->init(loop);
