@@ -93,9 +93,9 @@ TEST(routes_without_the_method_give_way_to_others)
     ASSERT_OK(add(&root, "GET", "/a/me"));
     ASSERT_OK(add(&root, "PUT", "/a/{id}"));
     ASSERT_OK(add(&root, "HEAD", "/h"));
-    ASSERT_OK(weft__routes_add(&root, "GET", "/h", nothing, "get", NULL));
+    ASSERT_OK(weft__routes_add(&root, "GET", "/h", nothing, (void *)"get", NULL));
     ASSERT_OK(add(&root, NULL, "/any"));
-    ASSERT_OK(weft__routes_add(&root, "GET", "/any", nothing, "get", NULL));
+    ASSERT_OK(weft__routes_add(&root, "GET", "/any", nothing, (void *)"get", NULL));
     ASSERT_STR_EQ(match(root, "PUT", "/a/me"), "/a/{id} id=me");
     ASSERT_STR_EQ(match(root, "HEAD", "/a/me"), "/a/me");
     ASSERT_STR_EQ(match(root, "HEAD", "/h"), "/h");
