@@ -31,48 +31,6 @@ int weft__gcra_init(struct weft__gcra *gcra, uint32_t permits, int64_t period, u
     return 0;
 }
 
-/* n * T; n is at most burst or so, which weft__gcra_init has found to be short enough. */
-static inline struct weft__instant times(const struct weft__gcra *gcra, uint32_t n)
-{
-    if (n == 1)
-        return gcra->interval;
-    uint64_t fraction = (uint64_t)gcra->interval.fraction * n;
-    return (struct weft__instant){
-        .ns = gcra->interval.ns * n + (int64_t)(fraction / gcra->permits),
-        .fraction = (uint32_t)(fraction % gcra->permits),
-    };
-}
-
-static inline struct weft__instant plus(const struct weft__gcra *gcra, struct weft__instant a,
-                                        struct weft__instant b)
-{
-    struct weft__instant sum = {.ns = a.ns + b.ns};
-    uint64_t fraction = (uint64_t)a.fraction + b.fraction;
-    if (fraction >= gcra->permits) {
-        fraction -= gcra->permits;
-        sum.ns++;
-    }
-    sum.fraction = (uint32_t)fraction;
-    return sum;
-}
-
-int64_t weft__gcra_due(const struct weft__gcra *gcra, uint32_t n)
-{
-    struct weft__instant tat = gcra->tat;
-    if (n > 1)
-        tat = plus(gcra, tat, times(gcra, n - 1));
-    bool more = tat.fraction > gcra->tau.fraction;
-    return tat.ns - gcra->tau.ns + more;
-}
-
-void weft__gcra_take(struct weft__gcra *gcra, uint32_t n, int64_t at)
-{
-    /* Rounded up, as due times are: else a fraction would be lost with each permit. */
-    if (gcra->tat.ns + (gcra->tat.fraction != 0) < at)
-        gcra->tat = (struct weft__instant){.ns = at};
-    gcra->tat = plus(gcra, gcra->tat, times(gcra, n));
-}
-
 int64_t weft__gcra_estimate(const struct weft__gcra *gcra, uint64_t n, int64_t now)
 {
     struct weft__instant tat = gcra->tat;

@@ -39,9 +39,49 @@ struct weft__gcra {
 
 /* -1: the period, or the burst, is longer than WEFT__SPAN_MAX. */
 int weft__gcra_init(struct weft__gcra *gcra, uint32_t permits, int64_t period, uint32_t burst);
+/* n * T; n is at most burst or so, which weft__gcra_init has found to be short enough. */
+static inline struct weft__instant weft__gcra_times(const struct weft__gcra *gcra, uint32_t n)
+{
+    if (n == 1)
+        return gcra->interval;
+    uint64_t fraction = (uint64_t)gcra->interval.fraction * n;
+    return (struct weft__instant){
+        .ns = gcra->interval.ns * n + (int64_t)(fraction / gcra->permits),
+        .fraction = (uint32_t)(fraction % gcra->permits),
+    };
+}
+
+static inline struct weft__instant weft__gcra_plus(const struct weft__gcra *gcra,
+                                                   struct weft__instant a, struct weft__instant b)
+{
+    struct weft__instant sum = {.ns = a.ns + b.ns};
+    uint64_t fraction = (uint64_t)a.fraction + b.fraction;
+    if (fraction >= gcra->permits) {
+        fraction -= gcra->permits;
+        sum.ns++;
+    }
+    sum.fraction = (uint32_t)fraction;
+    return sum;
+}
+
 /* From when on n permits, at most burst, can be taken at once. */
-int64_t weft__gcra_due(const struct weft__gcra *gcra, uint32_t n);
-void weft__gcra_take(struct weft__gcra *gcra, uint32_t n, int64_t at);
+static inline int64_t weft__gcra_due(const struct weft__gcra *gcra, uint32_t n)
+{
+    struct weft__instant tat = gcra->tat;
+    if (n > 1)
+        tat = weft__gcra_plus(gcra, tat, weft__gcra_times(gcra, n - 1));
+    bool more = tat.fraction > gcra->tau.fraction;
+    return tat.ns - gcra->tau.ns + more;
+}
+
+static inline void weft__gcra_take(struct weft__gcra *gcra, uint32_t n, int64_t at)
+{
+    /* Rounded up, as due times are: else a fraction would be lost with each permit. */
+    if (gcra->tat.ns + (gcra->tat.fraction != 0) < at)
+        gcra->tat = (struct weft__instant){.ns = at};
+    gcra->tat = weft__gcra_plus(gcra, gcra->tat, weft__gcra_times(gcra, n));
+}
+
 /* When the last of n permits could be had if all were waited for from now on. */
 int64_t weft__gcra_estimate(const struct weft__gcra *gcra, uint64_t n, int64_t now);
 /* How many could be taken now. */

@@ -37,7 +37,7 @@ static inline int64_t due_by_rule(const struct weft__rate_rule *rule, uint32_t n
                            : weft__gcra_due(&rule->gcra, least(n, rule->gcra.burst));
 }
 
-static inline int64_t due_at(struct weft__line *line, uint32_t n)
+static inline __attribute__((always_inline)) int64_t due_at(struct weft__line *line, uint32_t n)
 {
     const weft_rate_limiter *limiter = limiter_of(line);
     int64_t due = limiter->paused_until;
@@ -56,7 +56,8 @@ static inline int64_t due_at(struct weft__line *line, uint32_t n)
     return due;
 }
 
-static inline void take(struct weft__line *line, uint32_t n, int64_t due, int64_t now)
+static inline __attribute__((always_inline)) void take(struct weft__line *line, uint32_t n,
+                                                       int64_t due, int64_t now)
 {
     weft_rate_limiter *limiter = limiter_of(line);
     if (now - limiter->mark > WEFT__RATE_MEMORY) {
@@ -229,7 +230,8 @@ void weft_rate_limiter_feed(weft_rate_limiter *limiter, const weft_feedback *fee
 
 /* ---- permits ---- */
 
-static inline bool try_at(weft_rate_limiter *limiter, uint32_t n, int64_t now)
+static inline __attribute__((always_inline)) bool try_at(weft_rate_limiter *limiter, uint32_t n,
+                                                         int64_t now)
 {
     struct weft__line *line = &limiter->line;
     if (line->n_waiting > 0) {
@@ -320,7 +322,8 @@ static int refuse_late(weft_rate_limiter *limiter, uint32_t n, int64_t now)
                       (double)wait * 1e-9, (double)left * 1e-9);
 }
 
-static int wait_for(weft_rate_limiter *limiter, struct weft_task *self, uint32_t n, int64_t now)
+static __attribute__((noinline)) int wait_for(weft_rate_limiter *limiter, struct weft_task *self,
+                                              uint32_t n, int64_t now)
 {
     int err = refuse_impossible(limiter, n);
     if (err == 0)
