@@ -6,6 +6,7 @@
 #include <weft/error.h>
 #include <weft/run.h>
 #include <weft/sync.h>
+#include <weft/channel.h>
 #include <weft/thread.h>
 #include <weft/stream.h>
 #include <weft/net.h>

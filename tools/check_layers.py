@@ -30,7 +30,7 @@ LAYERS = {
     "json": [],
 }
 # Public headers that are not called as their module is.
-HEADER_MODULE = {"error": "base", "http": "proto"}
+HEADER_MODULE = {"channel": "sync", "error": "base", "http": "proto"}
 # A seam for tests, declared in one place for all modules.
 FOR_ALL = {"testing"}
 # What only these modules may include: the rest reaches it through them.
@@ -41,7 +41,7 @@ FOREIGN = {
     r"jansson": {"client", "server", "proto"},
     r"(sys/(socket|epoll|un)|netinet/\w+|netdb)\.h": {"run", "net"},
     r"poll\.h": {"run", "net", "file"},
-    r"(pthread|threads|ucontext)\.h": {"base", "run", "thread", "net", "file", "client"},
+    r"(pthread|threads|ucontext)\.h": {"base", "run", "sync", "thread", "net", "file", "client"},
 }
 # The codecs know neither files nor clocks.
 NOT_IN_PROTO = r"(unistd|fcntl|time|sys/.*|signal|pthread)\.h"

@@ -16,6 +16,7 @@
     X(READY_BUDGET, 128, "ready tasks that run before I/O is polled")                              \
     X(WORKERS_FILES, 16, "worker threads for file and offloaded work")                             \
     X(WORKERS_DNS, 8, "worker threads for name resolution")                                        \
+    X(ITEM, 1024 * 1024, "bytes of an item of a queue or channel")                                 \
     X(HOST_NAME, 253, "bytes of a host name")                                                      \
     X(RESOLVED_ADDRESSES, 64, "addresses of one name that are used")                               \
     X(URL, 65536, "bytes of a URL")                                                                \

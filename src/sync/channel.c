@@ -1,0 +1,334 @@
+/*
+ * channel.c - a queue with two kinds of ends.
+ *
+ * As in queue.c an item goes straight to the receiver that has waited longest, and a place to
+ * the sender.  What waits in a channel is an operation; a call waits with one of them, a
+ * select with several, and the first that is chosen takes the others out of their queues.
+ */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "sync/channel_int.h"
+
+/* ---- making and closing ---- */
+
+static void *end_new(struct weft__channel *channel)
+{
+    struct weft__end *end = weft__alloc(sizeof *end);
+    if (end == NULL)
+        return NULL;
+    *end = (struct weft__end){.channel = channel};
+    channel->n_ends++;
+    return end;
+}
+
+static void end_free(struct weft__end *end)
+{
+    struct weft__channel *channel = end->channel;
+    weft__free(end);
+    if (--channel->n_ends > 0)
+        return;
+    weft__items_done(&channel->items);
+    weft__free(channel);
+}
+
+int weft_channel_new(size_t item_size, const weft_channel_options *options,
+                     weft_sender **ret_sender, weft_receiver **ret_receiver)
+{
+    weft_channel_options all = {0};
+    if (options != NULL)
+        memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    if (item_size == 0 || item_size > WEFT__LIMIT_ITEM)
+        return weft__fail(-EINVAL, "a channel of items of %zu bytes; at most %d are possible",
+                          item_size, WEFT__LIMIT_ITEM);
+    struct weft__channel *channel = weft__calloc(1, sizeof *channel);
+    if (channel == NULL)
+        return weft__fail_nomem();
+    weft__items_init(&channel->items, item_size, all.capacity);
+    weft__list_init(&channel->senders);
+    weft__list_init(&channel->receivers);
+    channel->drop = all.drop;
+    channel->userdata = all.userdata;
+    weft_sender *sender = end_new(channel);
+    weft_receiver *receiver = end_new(channel);
+    if (sender == NULL || receiver == NULL) {
+        weft__free(sender);
+        weft__free(receiver);
+        weft__free(channel);
+        return weft__fail_nomem();
+    }
+    channel->n_senders = 1;
+    channel->n_receivers = 1;
+    *ret_sender = sender;
+    *ret_receiver = receiver;
+    return 0;
+}
+
+static int closed_end(void)
+{
+    return weft__fail(WEFT_ECLOSED, "this end of the channel is closed");
+}
+
+int weft_sender_clone(const weft_sender *sender, weft_sender **ret)
+{
+    if (sender->end.closed)
+        return closed_end();
+    weft_sender *clone = end_new(sender->end.channel);
+    if (clone == NULL)
+        return weft__fail_nomem();
+    sender->end.channel->n_senders++;
+    *ret = clone;
+    return 0;
+}
+
+int weft_receiver_clone(const weft_receiver *receiver, weft_receiver **ret)
+{
+    if (receiver->end.closed)
+        return closed_end();
+    weft_receiver *clone = end_new(receiver->end.channel);
+    if (clone == NULL)
+        return weft__fail_nomem();
+    receiver->end.channel->n_receivers++;
+    *ret = clone;
+    return 0;
+}
+
+/* ---- operations that wait ---- */
+
+static inline void complete(struct weft__operation *operation, int result)
+{
+    struct weft__choice *choice = operation->choice;
+    choice->chosen = operation;
+    if (choice->cases == NULL)
+        weft__list_remove(&operation->node);
+    else
+        weft__choice_leave(choice);
+    weft__wake(choice->wait.task, result);
+}
+
+static inline struct weft__operation *first_of(struct weft__list *queue)
+{
+    if (weft__list_is_empty(queue))
+        return NULL;
+    return WEFT__CONTAINER(queue->next, struct weft__operation, node);
+}
+
+/* Ends the operations of one end, or with NULL of all. */
+static void complete_all(struct weft__list *queue, const struct weft__end *end, int result)
+{
+    struct weft__list *node = queue->next;
+    while (node != queue) {
+        struct weft__operation *operation = WEFT__CONTAINER(node, struct weft__operation, node);
+        node = node->next;
+        if (end != NULL && operation->end != end)
+            continue;
+        complete(operation, result);
+        /* A select may have had the next one in this queue too. */
+        node = queue->next;
+    }
+}
+
+void weft_sender_close(weft_sender *sender)
+{
+    struct weft__channel *channel = sender->end.channel;
+    if (sender->end.closed)
+        return;
+    sender->end.closed = true;
+    complete_all(&channel->senders, &sender->end, WEFT_ECLOSED);
+    if (--channel->n_senders == 0)
+        complete_all(&channel->receivers, NULL, WEFT_EEOF);
+}
+
+void weft_receiver_close(weft_receiver *receiver)
+{
+    struct weft__channel *channel = receiver->end.channel;
+    if (receiver->end.closed)
+        return;
+    receiver->end.closed = true;
+    complete_all(&channel->receivers, &receiver->end, WEFT_ECLOSED);
+    if (--channel->n_receivers > 0)
+        return;
+    complete_all(&channel->senders, NULL, -EPIPE);
+    weft__items_clear(&channel->items, channel->drop, channel->userdata);
+}
+
+void weft_sender_free(weft_sender *sender)
+{
+    if (sender == NULL)
+        return;
+    weft_sender_close(sender);
+    end_free(&sender->end);
+}
+
+void weft_receiver_free(weft_receiver *receiver)
+{
+    if (receiver == NULL)
+        return;
+    weft_receiver_close(receiver);
+    end_free(&receiver->end);
+}
+
+/* ---- sending and receiving ---- */
+
+__attribute__((cold)) int weft__channel_woken(int code)
+{
+    if (code == WEFT_EEOF)
+        return weft__fail(code, "the channel is at its end: no sender is left");
+    if (code == -EPIPE)
+        return weft__fail(code, "nobody will receive: no receiver of the channel is left");
+    if (code == WEFT_ECLOSED)
+        return closed_end();
+    return code;
+}
+
+int weft__channel_try_send(struct weft__end *end, const void *item)
+{
+    struct weft__channel *channel = end->channel;
+    if (end->closed)
+        return closed_end();
+    if (channel->n_receivers == 0)
+        return weft__channel_woken(-EPIPE);
+    struct weft__operation *receiver = first_of(&channel->receivers);
+    if (receiver != NULL) {
+        weft__item_copy(receiver->item, item, channel->items.item_size);
+        complete(receiver, 0);
+        return 0;
+    }
+    if (channel->items.count >= channel->items.max)
+        return -EAGAIN;
+    if (weft__items_push(&channel->items, item) < 0)
+        return weft__fail_nomem();
+    if (channel->items.count > channel->peak)
+        channel->peak = channel->items.count;
+    return 0;
+}
+
+int weft__channel_try_receive(struct weft__end *end, void *ret)
+{
+    struct weft__channel *channel = end->channel;
+    if (end->closed)
+        return closed_end();
+    struct weft__operation *sender = first_of(&channel->senders);
+    if (channel->items.count > 0) {
+        weft__items_pop(&channel->items, ret);
+        if (sender != NULL) {
+            weft__items_push(&channel->items, sender->item);
+            complete(sender, 0);
+        }
+        return 0;
+    }
+    if (sender != NULL) {
+        weft__item_copy(ret, sender->item, channel->items.item_size);
+        complete(sender, 0);
+        return 0;
+    }
+    return channel->n_senders == 0 ? weft__channel_woken(WEFT_EEOF) : -EAGAIN;
+}
+
+static void choice_cancelled(struct weft__wait *wait, int code)
+{
+    weft__choice_leave(WEFT__CONTAINER(wait, struct weft__choice, wait));
+    weft__wake(wait->task, code);
+}
+
+int weft__choice_park(struct weft_task *self, struct weft__choice *choice)
+{
+    choice->wait.cancel = choice_cancelled;
+    choice->chosen = NULL;
+    int err = (int)weft__park(self, &choice->wait);
+    if (__builtin_expect(err < 0 && choice->chosen == NULL, 0))
+        return err == -ECANCELED ? weft__cancel_error(self) : err;
+    return err;
+}
+
+static int wait_alone(struct weft_task *self, struct weft__list *queue, struct weft__end *end,
+                      void *item, const char *what)
+{
+    struct weft__choice choice;
+    struct weft__operation operation = {.choice = &choice, .end = end, .item = item};
+    choice.wait.what = what;
+    choice.single = &operation;
+    choice.cases = NULL;
+    weft__list_push_back(queue, &operation.node);
+    int err = weft__choice_park(self, &choice);
+    return err < 0 ? weft__channel_woken(err) : 0;
+}
+
+int weft_sender_send(weft_sender *sender, const void *item)
+{
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    int err = weft__checkpoint(self);
+    if (err < 0)
+        return err;
+    err = weft__channel_try_send(&sender->end, item);
+    if (err == -EAGAIN)
+        return wait_alone(self, &sender->end.channel->senders, &sender->end, (void *)item,
+                          "channel to send");
+    weft__sync_turn(self);
+    return err;
+}
+
+int weft_receiver_receive(weft_receiver *receiver, void *ret)
+{
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    int err = weft__checkpoint(self);
+    if (err < 0)
+        return err;
+    err = weft__channel_try_receive(&receiver->end, ret);
+    if (err == -EAGAIN)
+        return wait_alone(self, &receiver->end.channel->receivers, &receiver->end, ret,
+                          "channel to receive");
+    weft__sync_turn(self);
+    return err;
+}
+
+int weft_sender_try_send(weft_sender *sender, const void *item)
+{
+    int err = weft__channel_try_send(&sender->end, item);
+    return err == -EAGAIN ? weft__fail_code(err) : err;
+}
+
+int weft_receiver_try_receive(weft_receiver *receiver, void *ret)
+{
+    int err = weft__channel_try_receive(&receiver->end, ret);
+    return err == -EAGAIN ? weft__fail_code(err) : err;
+}
+
+/* ---- statistics ---- */
+
+static size_t length_of(const struct weft__list *queue)
+{
+    size_t n = 0;
+    for (const struct weft__list *node = queue->next; node != queue; node = node->next)
+        n++;
+    return n;
+}
+
+static void stats(const struct weft__channel *channel, weft_channel_stats *ret)
+{
+    *ret = (weft_channel_stats){
+        .size = sizeof *ret,
+        .capacity = channel->items.max,
+        .count = channel->items.count,
+        .peak = channel->peak,
+        .senders = channel->n_senders,
+        .receivers = channel->n_receivers,
+        .senders_waiting = length_of(&channel->senders),
+        .receivers_waiting = length_of(&channel->receivers),
+    };
+}
+
+void weft_sender_stats(const weft_sender *sender, weft_channel_stats *ret)
+{
+    stats(sender->end.channel, ret);
+}
+
+void weft_receiver_stats(const weft_receiver *receiver, weft_channel_stats *ret)
+{
+    stats(receiver->end.channel, ret);
+}
