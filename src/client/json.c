@@ -62,16 +62,27 @@ static weft_request_options with_json(const weft_request_options *options,
     return all;
 }
 
-static int append(const char *bytes, size_t len, void *text)
+/* jansson says only that writing failed: the buffer's error is kept aside. */
+struct writing {
+    struct weft__buf *text;
+    int err;
+};
+
+static int append(const char *bytes, size_t len, void *arg)
 {
-    return weft__buf_append(text, bytes, len);
+    struct writing *writing = arg;
+    writing->err = weft__buf_append(writing->text, bytes, len);
+    return writing->err;
 }
 
 static int write_json(json_t *body, struct weft__buf *text)
 {
-    if (json_dump_callback(body, append, text, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
-        return weft__fail(-EINVAL, "the request's body cannot be written as JSON");
-    return 0;
+    struct writing writing = {.text = text};
+    if (json_dump_callback(body, append, &writing, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
+        return 0;
+    if (writing.err < 0)
+        return weft__fail_nomem();
+    return weft__fail(-EINVAL, "the request's body cannot be written as JSON");
 }
 
 static int request_json(weft_client *client, const char *method, const char *url,

@@ -172,6 +172,47 @@ TASK_TEST(refused_connection_names_the_peer)
     ASSERT_ERR(weft_get("http://[::1]:1/x", NULL, &response), WEFT_EREFUSED);
 }
 
+/* ---- JSON ---- */
+
+static void use_json(void *arg)
+{
+    const struct http_peer *peer = arg;
+    weft_client *client;
+    json_t *json = NULL;
+    char url[128];
+    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = peer->base), &client));
+    ASSERT_OK(weft_client_post_json(client, "/json", json_pack("{s:i}", "a", 1), NULL, &json));
+    ASSERT_INT_EQ(json_integer_value(json_object_get(json, "a")), 1);
+    json_decref(json);
+    ASSERT_OK(weft_client_put_json(client, "/json", json_pack("[i]", 2), NULL, &json));
+    ASSERT_INT_EQ(json_array_size(json), 1);
+    json_decref(json);
+    ASSERT_OK(weft_client_patch_json(client, "/x", json_pack("[i]", 2), NULL, NULL));
+    /* No body is NULL, and no error. */
+    json = json_null();
+    ASSERT_OK(weft_client_get_json(client, "/json", NULL, &json));
+    ASSERT(json == NULL);
+    ASSERT_ERR(weft_client_get_json(client, "/x", NULL, &json), WEFT_EJSON);
+    ASSERT_STR_HAS(weft_error_message(), "/x");
+    ASSERT_ERR(weft_client_get_json(client, "/status/404", NULL, &json), WEFT_EHTTP_STATUS);
+    ASSERT_ERR(weft_client_post_json(client, "/json", NULL, NULL, &json), -EINVAL);
+    ASSERT_ERR(weft_client_post_json(client, "/json", json_pack("[i]", 2),
+                                     WEFT_REQUEST(.content = "a", .content_len = 1), &json),
+               -EINVAL);
+    snprintf(url, sizeof url, "%s/json", peer->base);
+    ASSERT_OK(weft_get_json(url, NULL, &json));
+    weft_client_free(client);
+}
+
+TEST(json_goes_both_ways)
+{
+    struct http_peer peer;
+    http_peer_start(&peer);
+    ASSERT_OK(run(use_json, &peer, true));
+    ASSERT_OK(run(use_json, &peer, false));
+    http_peer_stop(&peer);
+}
+
 /* ---- what outlives what ---- */
 
 struct kept {

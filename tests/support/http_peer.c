@@ -77,6 +77,8 @@ static int send_answer(weft_stream *stream, const struct request *request)
         weft_sleep(WEFT_MS(n));
     else if (strncmp(request->path, "/status/", 8) == 0)
         status = (int)n;
+    else if (strcmp(request->path, "/json") == 0)
+        body[1].len = 0;
     else if (strcmp(request->path, "/redirect") == 0)
         location = "Location: /there\r\n", status = 302;
     bool close = strcmp(request->path, "/close") == 0;

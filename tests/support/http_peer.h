@@ -3,7 +3,8 @@
  * reach it and its memory is not counted.
  *
  * It answers "METHOD PATH" and the body of the request; /bytes/N: N bytes; /chunks/N: N chunks
- * of 100 bytes; /delay/MS; /status/N; /redirect: to /there; /close: a body up to the end.
+ * of 100 bytes; /delay/MS; /status/N; /redirect: to /there; /json: only the request's body;
+ * /close: a body up to the end.
  */
 #ifndef WEFT_TEST_HTTP_PEER_H
 #define WEFT_TEST_HTTP_PEER_H
