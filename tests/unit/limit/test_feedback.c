@@ -1,5 +1,6 @@
 /* What responses say about limits: read, and followed by all tasks that share a limiter. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <weft/error.h>
 
@@ -143,6 +144,37 @@ TEST(feedback_absurd_values_are_harmless)
                           now, &advice);
         ASSERT_INT_LE(advice.pause, WEFT__SPAN_MAX);
         ASSERT_INT_LE(advice.reset, WEFT__SPAN_MAX);
+    }
+}
+
+/* Whatever a server sends is read within its bounds; heap copies let sanitizers see that. */
+TEST(feedback_of_random_bytes_is_harmless)
+{
+    static const char alphabet[] = "0123456789;;,,==\"\"rtqw .GMT:JanSun\t-";
+    struct weft__rand rand;
+    weft__rand_init(&rand, 7);
+    for (int i = 0; i < 20000; i++) {
+        char *values[7];
+        for (int v = 0; v < 7; v++) {
+            size_t len = draw_below(&rand, 40);
+            values[v] = malloc(len + 1);
+            for (size_t at = 0; at < len; at++)
+                values[v][at] = alphabet[draw_below(&rand, sizeof alphabet - 1)];
+            values[v][len] = '\0';
+        }
+        struct weft__advice advice;
+        weft__advice_read(WEFT_FEEDBACK(.retry_after = values[0], .date = values[1],
+                                        .ratelimit = values[2], .ratelimit_policy = values[3],
+                                        .limit = values[4], .remaining = values[5],
+                                        .reset = values[6]),
+                          now, &advice);
+        ASSERT_INT_GE(advice.pause, -1);
+        ASSERT_INT_LE(advice.pause, WEFT__SPAN_MAX);
+        ASSERT_INT_GE(advice.reset, -1);
+        ASSERT_INT_LE(advice.reset, WEFT__SPAN_MAX);
+        ASSERT_INT_GE(advice.window, 0);
+        for (int v = 0; v < 7; v++)
+            free(values[v]);
     }
 }
 

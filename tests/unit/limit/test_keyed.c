@@ -128,6 +128,80 @@ VIRTUAL_TEST(keyed_limiter_feedback_is_for_one_key)
     weft_keyed_limiter_free(keyed);
 }
 
+/* ---- keys that share a rate ---- */
+
+struct key_mode {
+    weft_keyed_limiter *keyed;
+    struct history all;
+    struct history keys[3];
+    int64_t pause;
+};
+
+static int key_caller(void *arg)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    struct key_mode *mode = arg;
+    struct weft__rand *rand = &mode->all.rand;
+    for (int i = 0; i < 8; i++) {
+        uint64_t key = draw_below(rand, 3);
+        uint32_t n = 1 + (uint32_t)draw_below(rand, 3);
+        uint64_t way = draw_below(rand, 4);
+        weft_sleep((int64_t)draw_below(rand, (uint64_t)mode->pause));
+        if (draw_below(rand, 10) == 0)
+            weft_keyed_limiter_feed(mode->keyed, names[key],
+                                    WEFT_FEEDBACK(.status = 429, .retry_after = "1"));
+        int err = 0;
+        if (way == 0) {
+            err = weft_keyed_limiter_try_acquire(mode->keyed, names[key], n) ? 0 : -EAGAIN;
+        } else {
+            weft_scope scope;
+            weft_scope_enter(&scope, WEFT_FOREVER);
+            if (way == 1)
+                weft_testing_cancel_at(&scope, 1 + draw_below(rand, 8));
+            err = weft_keyed_limiter_acquire(mode->keyed, names[key], n);
+            weft_testing_cancel_at(NULL, 0);
+            weft_scope_exit(&scope, err);
+        }
+        if (err < 0)
+            continue;
+        record(&mode->all, n);
+        record(&mode->keys[key], n);
+    }
+    return 0;
+}
+
+static int one_shared_rate(void *arg)
+{
+    static struct key_mode mode;
+    mode = (struct key_mode){0};
+    struct weft__rand *rand = &mode.all.rand;
+    weft__rand_init(rand, *(uint64_t *)arg);
+    uint32_t permits = 3 + (uint32_t)draw_below(rand, 20);
+    uint32_t burst = 3 + (uint32_t)draw_below(rand, 5);
+    uint32_t window = 3 + (uint32_t)draw_below(rand, 5);
+    int64_t period = 1 + (int64_t)draw_below(rand, WEFT_SEC(2));
+    mode.keyed = NULL;
+    mode.pause = 1 + (int64_t)draw_below(rand, WEFT_SEC(2));
+    ASSERT_OK(weft_keyed_limiter_new(
+        WEFT_KEYED(.rate = WEFT_RATE(.permits = window, .period = period, .window = true),
+                   .all = WEFT_RATE(.permits = permits, .burst = burst)),
+        &mode.keyed));
+    weft_call calls[8];
+    for (int i = 0; i < 8; i++)
+        calls[i] = (weft_call){key_caller, &mode};
+    ASSERT_OK(weft_gather(calls, 8, NULL));
+    check_rate(&mode.all, permits, WEFT_SEC(1), burst);
+    for (int i = 0; i < 3; i++)
+        check_window(&mode.keys[i], window, period);
+    weft_keyed_limiter_free(mode.keyed);
+    return 0;
+}
+
+TEST_WITH(keyed_limiter_keeps_each_rate_and_that_of_all, .limit_s = 60)
+{
+    for_all_seeds(one_shared_rate);
+}
+
 static int use_keys(void *arg)
 {
     (void)arg;
