@@ -20,9 +20,9 @@ static inline void take(struct weft_mutex *mutex, struct weft_task *task)
 }
 
 /* Mutexes are mostly unlocked in the reverse order: then it is the first of the list. */
-static inline void drop(struct weft_mutex *mutex)
+static inline void drop(struct weft_mutex *mutex, struct weft_task *owner)
 {
-    struct weft__held **at = &mutex->owner->held;
+    struct weft__held **at = &owner->held;
     while (*at != &mutex->held)
         at = &(*at)->next;
     *at = mutex->held.next;
@@ -55,7 +55,7 @@ int weft_mutex_new(weft_mutex **ret)
 void weft_mutex_free(weft_mutex *mutex)
 {
     if (mutex != NULL && mutex->owner != NULL)
-        drop(mutex);
+        drop(mutex, mutex->owner);
     weft__free(mutex);
 }
 
@@ -112,25 +112,37 @@ void weft__mutex_pass(struct weft_mutex *mutex, struct weft__waiter *waiter)
     }
 }
 
+static inline void give_up(struct weft_mutex *mutex, struct weft_task *owner)
+{
+    drop(mutex, owner);
+    if (__builtin_expect(weft__list_is_empty(&mutex->queue), 1))
+        return;
+    struct weft__list *node = weft__list_pop_front(&mutex->queue);
+    weft__mutex_pass(mutex, WEFT__CONTAINER(node, struct weft__waiter, node));
+}
+
 void weft__mutex_give_up(struct weft_mutex *mutex)
 {
-    drop(mutex);
-    struct weft__list *node = weft__list_pop_front(&mutex->queue);
-    if (node != NULL)
-        weft__mutex_pass(mutex, WEFT__CONTAINER(node, struct weft__waiter, node));
+    give_up(mutex, mutex->owner);
+}
+
+static __attribute__((noinline, cold)) int refuse(const struct weft_mutex *mutex,
+                                                  const struct weft_task *self)
+{
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    if (mutex->owner == NULL)
+        return weft__fail(-EPERM, "unlock of a mutex that is not locked");
+    return weft__fail(-EPERM, "task '%s' unlocks a mutex that task '%s' has locked",
+                      weft_task_name(self), weft_task_name(mutex->owner));
 }
 
 int weft_mutex_unlock(weft_mutex *mutex)
 {
     struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    if (mutex->owner == NULL)
-        return weft__fail(-EPERM, "unlock of a mutex that is not locked");
-    if (mutex->owner != self)
-        return weft__fail(-EPERM, "task '%s' unlocks a mutex that task '%s' has locked",
-                          weft_task_name(self), weft_task_name(mutex->owner));
-    weft__mutex_give_up(mutex);
+    if (__builtin_expect(self == NULL || mutex->owner != self, 0))
+        return refuse(mutex, self);
+    give_up(mutex, self);
     return 0;
 }
 

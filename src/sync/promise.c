@@ -147,10 +147,10 @@ static int wait_until_set(struct weft_promise *promise, struct weft_task *self)
     pthread_mutex_unlock(&promise->lock);
     if (set)
         return 0;
-    /* The loop waits for another thread, perhaps: this is no deadlock. */
-    self->loop->n_pending++;
+    /* Another thread knows the loop now, perhaps: that nothing else happens is no deadlock. */
+    weft__inbox_ref(waiter.inbox);
     int err = (int)weft__park(self, &waiter.wait);
-    self->loop->n_pending--;
+    weft__inbox_unref(waiter.inbox);
     return err == -ECANCELED ? weft__cancel_error(self) : err;
 }
 
