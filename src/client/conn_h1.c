@@ -23,6 +23,7 @@ struct reading {
     const char *method;
     unsigned interim; /* 1xx responses so far */
     bool answered;    /* a byte of a response has come */
+    bool failed;      /* nothing more can be read */
     bool done;
 };
 
@@ -89,6 +90,7 @@ static int watch(void *arg)
     struct upload *upload = arg;
     struct reading *reading = upload->reading;
     int err = read_head(reading);
+    reading->failed = err < 0 && err != -ECANCELED;
     if (err == 0 && reading->conn->head.status >= 300)
         weft_group_cancel(&upload->group, "the server has answered");
     return err == -ECANCELED ? 0 : err;
@@ -167,7 +169,7 @@ int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *re
     conn->requests++;
     int err = send_request(&reading, call, &whole);
     int write_error = err;
-    if (err == 0 || (!whole && may_have_answered(err) && !reading.answered))
+    if (err == 0 || (!whole && may_have_answered(err) && !reading.failed))
         err = read_head(&reading);
     *ret_answered = reading.answered;
     *ret_reusable = whole && err == 0 && conn->head.keep_alive && !call->close;

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "client/client_int.h"
+#include "proto/json.h"
 
 int weft_response_json(const weft_response *response, json_t **ret)
 {
@@ -68,23 +69,6 @@ struct writing {
     int err;
 };
 
-static int append(const char *bytes, size_t len, void *arg)
-{
-    struct writing *writing = arg;
-    writing->err = weft__buf_append(writing->text, bytes, len);
-    return writing->err;
-}
-
-static int write_json(json_t *body, struct weft__buf *text)
-{
-    struct writing writing = {.text = text};
-    if (json_dump_callback(body, append, &writing, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
-        return 0;
-    if (writing.err < 0)
-        return weft__fail_nomem();
-    return weft__fail(-EINVAL, "the request's body cannot be written as JSON");
-}
-
 static int request_json(weft_client *client, const char *method, const char *url,
                         const struct weft__buf *text, const weft_request_options *options,
                         json_t **ret)
@@ -108,7 +92,7 @@ int weft_client_request_json(weft_client *client, const char *method, const char
     if (body != NULL && options != NULL && (options->content != NULL || options->form != NULL))
         err = weft__fail(-EINVAL, "a request with a JSON body has no other");
     else if (body != NULL)
-        err = write_json(body, &text);
+        err = weft__json_write(body, &text);
     json_decref(body);
     if (err == 0)
         err = request_json(client, method, url, &text, options, ret);

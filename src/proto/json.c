@@ -9,6 +9,7 @@
 
 #include "base/error_int.h"
 #include "base/limits.h"
+#include "proto/json.h"
 
 /* The deepest nesting; text that is not JSON may give anything. */
 static int depth_of(const char *text, size_t len, int limit)
@@ -50,4 +51,30 @@ int weft_json_parse(const char *text, size_t len, json_t **ret)
         return weft__fail_nomem();
     return weft__fail(WEFT_EJSON, "not valid JSON, line %d column %d: %s", error.line, error.column,
                       error.text);
+}
+
+/* ---- writing ---- */
+
+struct writing {
+    struct weft__buf *text;
+    int err;
+};
+
+static int write_piece(const char *bytes, size_t len, void *arg)
+{
+    struct writing *writing = arg;
+    writing->err = weft__buf_append(writing->text, bytes, len);
+    return writing->err;
+}
+
+int weft__json_write(const json_t *value, struct weft__buf *text)
+{
+    struct writing writing = {.text = text};
+    if (json_dump_callback(value, write_piece, &writing, JSON_COMPACT | JSON_ENCODE_ANY) == 0)
+        return 0;
+    if (writing.err == -ENOMEM)
+        return weft__fail_nomem();
+    if (writing.err < 0)
+        return weft__fail(writing.err, "the JSON text is longer than %zu bytes", text->max);
+    return weft__fail(-EINVAL, "the value cannot be written as JSON");
 }

@@ -5,12 +5,8 @@
 #include <weft/json.h>
 
 #include "base/error_int.h"
+#include "proto/json.h"
 #include "server/server_int.h"
-
-static int append(const char *text, size_t len, void *arg)
-{
-    return weft__buf_append(arg, text, len) < 0 ? -1 : 0;
-}
 
 int weft_reply_json(weft_reply *reply, int status, json_t *body)
 {
@@ -18,9 +14,7 @@ int weft_reply_json(weft_reply *reply, int status, json_t *body)
     if (body == NULL)
         return weft__fail(-EINVAL, "weft_reply_json without a value");
     weft__buf_init(&text, WEFT__LIMIT_BODY_MAX);
-    int err = 0;
-    if (json_dump_callback(body, append, &text, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
-        err = weft__fail(WEFT_EJSON, "the value cannot be written as JSON, or memory ran out");
+    int err = weft__json_write(body, &text);
     json_decref(body);
     bool typed = weft_headers_get(&reply->headers, "Content-Type") != NULL;
     if (err >= 0)
