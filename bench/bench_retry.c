@@ -15,6 +15,16 @@ static void retry_success(long n)
         weft_retry(NULL, succeed, NULL);
 }
 
+static void block_success(long n)
+{
+    for (long i = 0; i < n; i++) {
+        WEFT_RETRY_FOREACH(NULL, attempt)
+        {
+            weft_attempt_done(attempt, succeed(NULL));
+        }
+    }
+}
+
 static void wait_default(long n)
 {
     volatile int64_t sum = 0;
@@ -51,6 +61,7 @@ static int run(void *arg)
         return err;
     bench_loop("weft_now", clock_read, 1000000);
     bench_loop("retry, success at the first attempt", retry_success, 1000000);
+    bench_loop("retry as a block, success", block_success, 1000000);
     bench_loop("wait_compute, default", wait_default, 1000000);
     bench_loop("rate limiter, acquire uncontended", acquire, 1000000);
     bench_loop("rate limiter, try_acquire", try_acquire, 1000000);

@@ -63,6 +63,20 @@ WEFT_API void weft_testing_cancel_at(weft_scope *scope, uint64_t nth);
  */
 WEFT_API uint64_t weft_testing_checkpoint_count(void);
 
+/**
+ * weft_testing_retry_attempts() - no waits between attempts, and not many of them
+ * @attempts: most attempts of every retry of the calling thread from now on, HTTP's included; a
+ *            policy that says fewer still counts. 0: as the policies say.
+ *
+ * Hooks still see the waits that would have been; total times and deadlines do not shorten the
+ * attempts.
+ *
+ * Suspends: never.
+ * Source:   stamina.set_testing.
+ * Since:    0.1
+ */
+WEFT_API void weft_testing_retry_attempts(int attempts);
+
 #ifdef __cplusplus
 }
 #endif

@@ -73,7 +73,10 @@ static void set_options(struct setup *setup, const struct args *args)
         .follow_redirects = args->follow ? WEFT_ON : WEFT_OFF,
         .max_redirects = (int)args->max_redirects,
     };
-    setup->retry = (weft_retry_policy){.size = sizeof setup->retry};
+    setup->retry = (weft_retry_policy){
+        .size = sizeof setup->retry,
+        .wait = {WEFT_WAIT_RANDOM_EXPONENTIAL, .multiplier = WEFT_MS(100), .max = WEFT_SEC(20)},
+    };
 }
 
 static enum exit_code check_files(const struct args *args)

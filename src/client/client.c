@@ -99,7 +99,7 @@ static int set_retry(weft_client *client, const weft_retry_policy *policy)
     size_t n = 0;
     if (policy == NULL)
         return 0;
-    weft__retry_policy_fill(policy, &client->retry);
+    weft__retry_policy_fill_http(policy, &client->retry);
     while (client->retry.statuses[n] != 0)
         n++;
     client->retry_statuses = weft__alloc((n + 1) * sizeof(int));

@@ -19,9 +19,9 @@ enum { SPREAD_SHARE = 10 };
 
 void weft__retrying_init(struct weft__retrying *retrying, const struct weft__call *call)
 {
-    weft__retry_begin(&retrying->state);
+    weft__retry_begin(&retrying->state, NULL);
     if (call->settings.retry != NULL)
-        weft__retry_policy_fill(call->settings.retry, &retrying->policy);
+        weft__retry_policy_fill_http(call->settings.retry, &retrying->policy);
 }
 
 static bool may_repeat(const weft_retry_policy *policy, const struct weft__call *call)

@@ -54,12 +54,23 @@ VIRTUAL_TEST(retry_success_at_once_is_one_call)
     ASSERT_INT_EQ(weft_now(), script.start);
 }
 
-VIRTUAL_TEST(retry_by_default_makes_three_attempts)
+/* stamina's: 10 attempts, 45 s, 100 ms doubling + 0 .. 1 s, at most 5 s. */
+VIRTUAL_TEST(retry_by_default_makes_ten_attempts_within_45_s)
 {
     struct script script = SCRIPT(WEFT_EREAD_TIMEOUT);
     ASSERT_ERR(weft_retry(NULL, play, &script), WEFT_EREAD_TIMEOUT);
+    ASSERT_INT_EQ(script.calls, 10);
+    for (int i = 1; i < 10; i++) {
+        int64_t wait = script.began[i] - script.began[i - 1];
+        int64_t least = WEFT_MS(100) << (i - 1);
+        ASSERT_INT_GE(wait, least < WEFT_SEC(5) ? least : WEFT_SEC(5));
+        ASSERT_INT_LE(wait, least + WEFT_SEC(1) < WEFT_SEC(5) ? least + WEFT_SEC(1) : WEFT_SEC(5));
+    }
+    ASSERT_INT_LT(weft_now() - script.start, WEFT_SEC(45));
+    script.calls = 0;
+    script.duration = WEFT_SEC(20);
+    ASSERT_ERR(weft_retry(NULL, play, &script), WEFT_EREAD_TIMEOUT);
     ASSERT_INT_EQ(script.calls, 3);
-    ASSERT_INT_LE(weft_now() - script.start, WEFT_MS(300));
 }
 
 VIRTUAL_TEST(retry_succeeds_when_an_attempt_does)
@@ -89,8 +100,8 @@ VIRTUAL_TEST(retry_counts_waits_from_the_end_of_an_attempt)
 {
     struct script script = SCRIPT(WEFT_EREAD);
     script.duration = WEFT_SEC(3);
-    ASSERT_ERR(weft_retry(WEFT_RETRY(.wait = {WEFT_WAIT_FIXED, .min = WEFT_SEC(2)}), play, &script),
-               WEFT_EREAD);
+    const weft_retry_policy policy = {.attempts = 3, .wait = {WEFT_WAIT_FIXED, .min = WEFT_SEC(2)}};
+    ASSERT_ERR(weft_retry(&policy, play, &script), WEFT_EREAD);
     ASSERT_INT_EQ(script.began[1], WEFT_SEC(5));
     ASSERT_INT_EQ(script.began[2], WEFT_SEC(10));
     ASSERT_INT_EQ(weft_now() - script.start, WEFT_SEC(13));
@@ -112,7 +123,7 @@ VIRTUAL_TEST(retry_negative_attempts_have_no_bound)
         results[i] = WEFT_EREAD;
     results[500] = 1;
     struct script script = {.results = results, .n = 501, .start = weft_now()};
-    ASSERT_INT_EQ(weft_retry(WEFT_RETRY(.attempts = -1), play, &script), 1);
+    ASSERT_INT_EQ(weft_retry(WEFT_RETRY(.attempts = -1, .total = WEFT_FOREVER), play, &script), 1);
     ASSERT_INT_EQ(script.calls, 501);
 }
 
@@ -122,7 +133,7 @@ VIRTUAL_TEST(retry_message_counts_the_attempts)
 {
     struct script script = SCRIPT(WEFT_EREAD);
     script.message = "reading from example.com: connection reset";
-    ASSERT_ERR(weft_retry(NULL, play, &script), WEFT_EREAD);
+    ASSERT_ERR(weft_retry(WEFT_RETRY(.attempts = 3), play, &script), WEFT_EREAD);
     ASSERT_STR_EQ(weft_error_message(),
                   "after 3 attempts: reading from example.com: connection reset");
 }
@@ -131,7 +142,7 @@ VIRTUAL_TEST(retry_message_of_a_bare_code_is_its_text)
 {
     struct script script = SCRIPT(WEFT_EREAD, WEFT_EREAD, -ECONNRESET);
     weft__fail(-EIO, "something older");
-    ASSERT_ERR(weft_retry(NULL, play, &script), -ECONNRESET);
+    ASSERT_ERR(weft_retry(WEFT_RETRY(.attempts = 3), play, &script), -ECONNRESET);
     ASSERT_STR_EQ(weft_error_message(), "after 3 attempts: Connection reset by peer");
 }
 
@@ -251,6 +262,7 @@ VIRTUAL_TEST(retry_hook_runs_before_each_wait_and_not_after_the_last_attempt)
     struct script script = SCRIPT(WEFT_EREAD, WEFT_EREFUSED, WEFT_EWRITE);
     struct log log = {0};
     const weft_retry_policy policy = {
+        .attempts = 3,
         .wait = {WEFT_WAIT_INCREMENTING, .min = WEFT_SEC(1), .multiplier = WEFT_SEC(2)},
         .before_sleep = log_attempt,
         .userdata = &log,
@@ -349,7 +361,9 @@ VIRTUAL_TEST(retry_attempt_that_timed_out_is_tried_again)
 {
     struct script script = SCRIPT(0);
     script.duration = WEFT_SEC(2);
-    ASSERT_ERR(weft_retry(WEFT_RETRY(.wait = {WEFT_WAIT_NONE}), with_timeout, &script), -ETIMEDOUT);
+    ASSERT_ERR(
+        weft_retry(WEFT_RETRY(.attempts = 3, .wait = {WEFT_WAIT_NONE}), with_timeout, &script),
+        -ETIMEDOUT);
     ASSERT_INT_EQ(script.calls, 3);
     ASSERT_INT_EQ(weft_now() - script.start, WEFT_SEC(3));
     ASSERT_STR_EQ(weft_error_message(), "after 3 attempts: timed out after 1 s");
@@ -448,11 +462,11 @@ TEST(retry_policy_of_an_older_caller_has_defaults_for_the_rest)
     memset(&policy, 0xff, sizeof policy);
     policy.size = offsetof(weft_retry_policy, total);
     policy.attempts = 5;
-    weft__retry_policy_fill(&policy, &filled);
+    weft__retry_policy_fill_http(&policy, &filled);
     ASSERT_INT_EQ(filled.attempts, 5);
     ASSERT_INT_EQ(filled.total, WEFT_FOREVER);
     ASSERT(filled.retry_if == NULL);
-    ASSERT_INT_EQ(filled.wait.kind, WEFT_WAIT_DEFAULT);
+    ASSERT_INT_EQ(filled.wait.kind, WEFT_WAIT_RANDOM_EXPONENTIAL);
     ASSERT_INT_EQ(filled.retry_after_max, WEFT_SEC(120));
     ASSERT_INT_EQ(filled.statuses[0], 408);
     ASSERT(!filled.retry_non_idempotent);
@@ -464,11 +478,19 @@ TEST(retry_policy_without_a_size_counts_whole)
     const weft_retry_policy policy = {.statuses = teapot, .retry_non_idempotent = true};
     weft_retry_policy filled;
     weft__retry_policy_fill(&policy, &filled);
-    ASSERT_INT_EQ(filled.attempts, 3);
+    ASSERT_INT_EQ(filled.attempts, 10);
     ASSERT_INT_EQ(filled.statuses[0], 418);
     ASSERT(filled.retry_non_idempotent);
     weft__retry_policy_fill(NULL, &filled);
+    ASSERT_INT_EQ(filled.attempts, 10);
+    ASSERT_INT_EQ(filled.total, WEFT_SEC(45));
+    weft__retry_policy_fill_http(NULL, &filled);
     ASSERT_INT_EQ(filled.attempts, 3);
+    ASSERT_INT_EQ(filled.total, WEFT_FOREVER);
+    ASSERT_INT_EQ(filled.statuses[0], 408);
+    ASSERT_INT_EQ(filled.wait.kind, WEFT_WAIT_RANDOM_EXPONENTIAL);
+    ASSERT_INT_EQ(filled.wait.multiplier, WEFT_MS(100));
+    ASSERT_INT_EQ(filled.wait.max, WEFT_SEC(20));
 }
 
 /* ---- the decisions, as the HTTP client asks for them ---- */
@@ -477,9 +499,10 @@ VIRTUAL_TEST(retry_next_waits_at_least_the_minimum)
 {
     weft_retry_policy policy;
     struct weft__retry_state state;
-    weft__retry_policy_fill(
-        WEFT_RETRY(.wait = {WEFT_WAIT_FIXED, .min = WEFT_SEC(2)}, .total = WEFT_SEC(60)), &policy);
-    weft__retry_begin(&state);
+    weft__retry_policy_fill(WEFT_RETRY(.attempts = 3, .wait = {WEFT_WAIT_FIXED, .min = WEFT_SEC(2)},
+                                       .total = WEFT_SEC(60)),
+                            &policy);
+    weft__retry_begin(&state, NULL);
     ASSERT_INT_EQ(weft__retry_next(&policy, &state, WEFT_EHTTP_STATUS, WEFT_SEC(1)), WEFT_SEC(2));
     ASSERT_INT_EQ(state.number, 2);
     ASSERT_INT_EQ(weft__retry_next(&policy, &state, WEFT_EHTTP_STATUS, WEFT_SEC(9)), WEFT_SEC(9));
@@ -495,7 +518,7 @@ VIRTUAL_TEST(retry_wanted_follows_the_callers_default)
     weft_retry_policy policy;
     struct weft__retry_state state;
     weft__retry_policy_fill(NULL, &policy);
-    weft__retry_begin(&state);
+    weft__retry_begin(&state, NULL);
     ASSERT(weft__retry_wanted(&policy, &state, WEFT_EHTTP_STATUS, true));
     ASSERT(weft__retry_wanted(&policy, &state, 0, true));
     ASSERT(!weft__retry_wanted(&policy, &state, WEFT_EREAD, false));

@@ -197,14 +197,104 @@ TEST(wait_exponential_jitter_at_max_has_none_left)
         ASSERT_INT_EQ(weft_wait_compute(&wait, 7, random << 61), S(60));
 }
 
-TEST(wait_default_is_full_jitter_from_100_ms_to_20_s)
+/* stamina: min(5, 0.1 * 2^(n-1) + U(0, 1)). */
+TEST(wait_default_is_exponential_jitter_from_100_ms_to_5_s)
 {
     const weft_wait zero = {0};
     for (int attempt = 1; attempt <= 12; attempt++) {
-        int64_t high = WEFT_MS(100) << (attempt - 1);
-        high = high < S(20) ? high : S(20);
-        check_spread(&zero, attempt, 0, high);
-        check_spread(NULL, attempt, 0, high);
+        int64_t low = WEFT_MS(100) << (attempt - 1);
+        int64_t high = low + S(1);
+        low = low < S(5) ? low : S(5);
+        high = high < S(5) ? high : S(5);
+        check_spread(&zero, attempt, low, high);
+        check_spread(NULL, attempt, low, high);
     }
-    ASSERT_INT_EQ(weft_wait_compute(NULL, 100000, UINT64_MAX), S(20));
+    ASSERT_INT_EQ(weft_wait_compute(NULL, 100000, UINT64_MAX), S(5));
+}
+
+static int64_t after(const weft_wait *wait, int number, int64_t last, uint64_t random)
+{
+    const weft_attempt attempt = {.size = sizeof attempt, .number = number, .last_wait = last};
+    return weft_wait_after(wait, &attempt, random);
+}
+
+/* AWS: min(cap, U(base, 3 * last)). */
+TEST(wait_decorrelated_is_between_base_and_three_times_the_last)
+{
+    const weft_wait wait = {
+        .kind = WEFT_WAIT_DECORRELATED, .multiplier = WEFT_MS(100), .max = S(10)};
+    ASSERT_INT_EQ(after(&wait, 1, 0, 0), WEFT_MS(100));
+    ASSERT_INT_EQ(after(&wait, 1, 0, UINT64_MAX), WEFT_MS(300));
+    ASSERT_INT_EQ(after(&wait, 2, S(1), 0), WEFT_MS(100));
+    ASSERT_INT_EQ(after(&wait, 2, S(1), UINT64_MAX), S(3));
+    ASSERT_INT_EQ(after(&wait, 3, S(9), UINT64_MAX), S(10));
+    ASSERT_INT_EQ(after(&wait, 4, WEFT_FOREVER, UINT64_MAX), S(10));
+    for (uint64_t i = 0; i < 1000; i++) {
+        int64_t value = after(&wait, 2, S(2), i * (UINT64_MAX / 1000));
+        ASSERT_INT_GE(value, WEFT_MS(100));
+        ASSERT_INT_LE(value, S(6));
+    }
+}
+
+/* tenacity: wait_chain(*[fixed(1)] * 3 + [fixed(2)] * 2 + [fixed(9)]). */
+TEST(wait_chain_is_the_nth_then_the_last)
+{
+    static const weft_wait parts[] = {
+        {.kind = WEFT_WAIT_FIXED, .min = S(1)}, {.kind = WEFT_WAIT_FIXED, .min = S(1)},
+        {.kind = WEFT_WAIT_FIXED, .min = S(1)}, {.kind = WEFT_WAIT_FIXED, .min = S(2)},
+        {.kind = WEFT_WAIT_FIXED, .min = S(2)}, {.kind = WEFT_WAIT_FIXED, .min = S(9)}};
+    CHECK(W(.kind = WEFT_WAIT_CHAIN, .parts = parts, .n_parts = 6), S(1), S(1), S(1), S(2), S(2),
+          S(9), S(9), S(9));
+    CHECK(W(.kind = WEFT_WAIT_CHAIN), 0, 0);
+    const weft_wait chain = {.kind = WEFT_WAIT_CHAIN, .parts = parts, .n_parts = 6};
+    ASSERT_INT_EQ(weft_wait_compute(&chain, -3, 0), S(1));
+}
+
+/* tenacity: wait_fixed(3) + wait_exponential(), wait_combine. */
+TEST(wait_sum_adds_its_parts)
+{
+    static const weft_wait parts[] = {{.kind = WEFT_WAIT_FIXED, .min = S(3)},
+                                      {.kind = WEFT_WAIT_EXPONENTIAL}};
+    CHECK(W(.kind = WEFT_WAIT_SUM, .parts = parts, .n_parts = 2), S(4), S(5), S(7), S(11), S(19));
+    CHECK(W(.kind = WEFT_WAIT_SUM, .parts = parts, .n_parts = 2, .max = S(6)), S(4), S(5), S(6));
+    CHECK(W(.kind = WEFT_WAIT_SUM), 0);
+    static const weft_wait forever[] = {{.kind = WEFT_WAIT_FIXED, .min = WEFT_FOREVER},
+                                        {.kind = WEFT_WAIT_FIXED, .min = S(1)}};
+    CHECK(W(.kind = WEFT_WAIT_SUM, .parts = forever, .n_parts = 2), WEFT_FOREVER);
+}
+
+TEST(wait_sum_draws_its_parts_apart)
+{
+    static const weft_wait parts[] = {{.kind = WEFT_WAIT_RANDOM, .max = S(1)},
+                                      {.kind = WEFT_WAIT_RANDOM, .max = S(1)}};
+    const weft_wait sum = {.kind = WEFT_WAIT_SUM, .parts = parts, .n_parts = 2};
+    int same = 0;
+    for (uint64_t i = 1; i <= 100; i++) {
+        uint64_t random = i * (UINT64_MAX / 101);
+        if (weft_wait_compute(&sum, 1, random) == 2 * weft_wait_compute(&parts[0], 1, random))
+            same++;
+    }
+    ASSERT_INT_EQ(same, 0);
+}
+
+static int64_t from_result(const weft_attempt *attempt, void *userdata)
+{
+    return attempt->result == -EAGAIN ? *(const int64_t *)userdata : -5;
+}
+
+/* tenacity: wait_exception(fn). */
+TEST(wait_custom_comes_from_the_error)
+{
+    int64_t seconds = S(7);
+    const weft_wait wait = {
+        .kind = WEFT_WAIT_CUSTOM, .compute = from_result, .userdata = &seconds, .max = S(9)};
+    weft_attempt attempt = {.size = sizeof attempt, .number = 1, .result = -EAGAIN};
+    ASSERT_INT_EQ(weft_wait_after(&wait, &attempt, 0), S(7));
+    attempt.result = -EIO;
+    ASSERT_INT_EQ(weft_wait_after(&wait, &attempt, 0), 0);
+    seconds = S(20);
+    attempt.result = -EAGAIN;
+    ASSERT_INT_EQ(weft_wait_after(&wait, &attempt, 0), S(9));
+    const weft_wait nothing = {.kind = WEFT_WAIT_CUSTOM, .min = S(2)};
+    ASSERT_INT_EQ(weft_wait_after(&nothing, &attempt, 0), S(2));
 }
