@@ -30,6 +30,7 @@ struct job {
     weft_fn fn;
     void *arg;
     void (*release)(void *arg); /* not NULL: may be abandoned */
+    atomic_bool *stop;          /* not NULL: set when the task is cancelled */
     struct weft__context error;
     int result;
     enum job_state state; /* under the pool's lock until it runs */
@@ -228,6 +229,8 @@ static void offload_cancelled(struct weft__wait *wait, int code)
         job->abandoned = true;
         wait->task->loop->n_pending--;
         weft__wake(wait->task, WOKEN_ABANDONED);
+    } else if (job->stop != NULL) {
+        atomic_store_explicit(job->stop, true, memory_order_relaxed);
     }
 }
 
@@ -250,8 +253,7 @@ static struct job *job_new(struct weft__loop *loop, enum weft__offload_class cla
     return job;
 }
 
-int weft__offload_abandon(enum weft__offload_class class, weft_fn fn, void *arg,
-                          void (*release)(void *arg), bool *ret_abandoned)
+static int offload(const struct job *wanted, enum weft__offload_class class, bool *ret_abandoned)
 {
     struct weft_task *self = weft__self();
     *ret_abandoned = false;
@@ -260,9 +262,10 @@ int weft__offload_abandon(enum weft__offload_class class, weft_fn fn, void *arg,
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
-    struct job *job = job_new(self->loop, class, fn, arg, release);
+    struct job *job = job_new(self->loop, class, wanted->fn, wanted->arg, wanted->release);
     if (job == NULL)
         return weft__fail_nomem();
+    job->stop = wanted->stop;
     job->wait.task = self;
     self->loop->n_pending++;
     err = enqueue(job->pool, job);
@@ -287,10 +290,23 @@ int weft__offload_abandon(enum weft__offload_class class, weft_fn fn, void *arg,
     return result;
 }
 
+int weft__offload_abandon(enum weft__offload_class class, weft_fn fn, void *arg,
+                          void (*release)(void *arg), bool *ret_abandoned)
+{
+    return offload(&(struct job){.fn = fn, .arg = arg, .release = release}, class, ret_abandoned);
+}
+
 int weft__offload(enum weft__offload_class class, weft_fn fn, void *arg)
 {
     bool abandoned;
-    return weft__offload_abandon(class, fn, arg, NULL, &abandoned);
+    return offload(&(struct job){.fn = fn, .arg = arg}, class, &abandoned);
+}
+
+int weft__offload_stoppable(enum weft__offload_class class, weft_fn fn, void *arg,
+                            atomic_bool *stop)
+{
+    bool abandoned;
+    return offload(&(struct job){.fn = fn, .arg = arg, .stop = stop}, class, &abandoned);
 }
 
 int weft_offload(weft_fn fn, void *arg)

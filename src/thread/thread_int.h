@@ -2,6 +2,8 @@
 #ifndef WEFT_THREAD_THREAD_INT_H
 #define WEFT_THREAD_THREAD_INT_H
 
+#include <stdatomic.h>
+
 #include <weft/thread.h>
 
 /* A class that is busy or stuck never keeps another one waiting. */
@@ -15,7 +17,13 @@ enum weft__offload_class { WEFT__OFFLOAD_USER, WEFT__OFFLOAD_FILES, WEFT__OFFLOA
 int weft__offload(enum weft__offload_class class, weft_fn fn, void *arg);
 
 /*
- * The same, but a cancelled call returns -ECANCELED at once.  Then, and only then, arg belongs
+ * The same, but cancelled while the job runs, it sets *stop, which fn looks at now and then.
+ */
+int weft__offload_stoppable(enum weft__offload_class class, weft_fn fn, void *arg,
+                            atomic_bool *stop);
+
+/*
+ * As weft__offload, but a cancelled call returns -ECANCELED at once.  Then, and only then, arg belongs
  * to the job: release(arg) is called when it has ended, maybe on the worker.  *ret_abandoned
  * tells whether that happened.
  */

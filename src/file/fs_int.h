@@ -1,0 +1,179 @@
+/*
+ * fs_int.h - operations on names and trees from inside.
+ *
+ * Each public call is one function that makes all its system calls and sets its own message.  It
+ * runs at once where nothing else could run meanwhile, else as one job of a worker thread.
+ */
+#ifndef WEFT_FILE_FS_INT_H
+#define WEFT_FILE_FS_INT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <weft/file.h>
+#include <weft/fs.h>
+
+#include "base/buf.h"
+#include "run/run_int.h"
+
+enum {
+    WEFT__FS_PATH = 4096,            /* bytes of a path that the kernel takes, with its NUL */
+    WEFT__FS_TEMP_NAME = 32,         /* bytes of ".weft-XXXXXXXXXXXX.tmp" and its NUL */
+    WEFT__FS_PIECE = 4 * 1024 * 1024 /* bytes copied between two looks at a cancellation */
+};
+
+/* ---- running ---- */
+
+/* What a call that may take long has for being told to stop: the first member of its argument. */
+struct weft__fs_job {
+    struct weft_task *self; /* it runs on the task's own stack; NULL: in a worker */
+    atomic_bool stop;
+    unsigned ticks;
+};
+
+/* Counts a call that was made at once; now and then others get a turn. */
+void weft__fs_let_others(struct weft_task *self);
+/* Runs fn(arg), whose message stands, at once or as a job. */
+int weft__fs_run(weft_fn fn, void *arg);
+/* The same for what may take long; arg begins with a struct weft__fs_job. */
+int weft__fs_run_long(weft_fn fn, struct weft__fs_job *job);
+/* To be called for each entry or piece: 0, or -ECANCELED. Others get a turn now and then. */
+int weft__fs_tick(struct weft__fs_job *job);
+
+/* Sets "format: text of err" and returns err, for functions that run as jobs. */
+int weft__fs_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* An open file for a descriptor, which is taken, also on failure. With its message. */
+int weft__fs_file_new(int fd, int flags, const char *path, weft_file **ret);
+
+/* ---- paths and folders ---- */
+
+/* How much of path is the folder, its slash included; 0: none. Slashes at the end count as name. */
+size_t weft__fs_dir_len(const char *path);
+/* A descriptor for the folder in which path stands; *ret_name points into path. */
+int weft__fs_open_parent(const char *path, const char **ret_name);
+void weft__fs_stat_fill(const struct statx *from, weft_stat_result *ret);
+weft_kind weft__fs_kind_of_mode(unsigned mode);
+/* statx without a message. */
+int weft__fs_statx(int fd, const char *path, int flags, weft_stat_result *ret);
+/* ".weft-", random letters and ".tmp". */
+void weft__fs_temp_name(char *name);
+/* weft__fs_temp_name in a folder, with O_CREAT and O_EXCL: a descriptor. No message. */
+int weft__fs_temp_create(int folder, char *name, unsigned mode);
+
+/* Reads entries of an open folder. */
+struct weft__fs_entry {
+    const char *name; /* in the buffer */
+    uint64_t ino;
+    int64_t next; /* where the folder goes on behind it */
+    unsigned char type;
+};
+struct weft__fs_scan {
+    char *bytes;
+    size_t cap;
+    size_t pos;
+    size_t end;
+};
+/* 1 with an entry that is not . or .., 0 at the end, or a negative errno. */
+int weft__fs_scan_next(struct weft__fs_scan *scan, int fd, struct weft__fs_entry *ret);
+
+/* ---- trees ---- */
+
+enum weft__fs_step_kind {
+    WEFT__FS_END,
+    WEFT__FS_LEAF,  /* anything but a folder, or a folder that is not entered */
+    WEFT__FS_ENTER, /* a folder before its content */
+    WEFT__FS_LEAVE, /* a folder after its content */
+    WEFT__FS_ERROR  /* a folder that could not be read: error */
+};
+
+struct weft__fs_level {
+    uint64_t ino;
+    uint64_t dev;
+    int64_t next;    /* where to go on reading */
+    size_t path_len; /* of its own path */
+    int fd;          /* -1: closed, to be opened again */
+    bool through_link;
+};
+
+/*
+ * Goes through a tree without recursion, never through a symbolic link unless told to.  At most
+ * 16 folders are open at once; those further up are found again by "..", and checked.
+ */
+struct weft__fs_tree {
+    struct weft__fs_level *levels;
+    size_t n_levels;
+    size_t cap_levels;
+    struct weft__buf path; /* of the present entry, from the root given */
+    struct weft__fs_scan scan;
+    bool follow;
+    bool skip; /* the folder that was entered last is left again at once */
+    bool scanning;
+    bool started;
+    size_t name_at; /* where the present entry's name begins in path */
+    weft_kind kind;
+    uint64_t ino;
+    int error;
+};
+
+/* Opens the root; what it says about itself is not reported as a step. No message. */
+int weft__fs_tree_open(struct weft__fs_tree *tree, const char *path, bool follow);
+void weft__fs_tree_close(struct weft__fs_tree *tree);
+/* The next step, or a negative errno that ends it. */
+int weft__fs_tree_next(struct weft__fs_tree *tree);
+/* Reads the folder that is present from its start once more. */
+int weft__fs_tree_again(struct weft__fs_tree *tree);
+/* The folder in which the present entry stands. */
+int weft__fs_tree_fd(const struct weft__fs_tree *tree);
+static inline const char *weft__fs_tree_path(const struct weft__fs_tree *tree)
+{
+    return weft__buf_bytes(&tree->path);
+}
+static inline const char *weft__fs_tree_name(const struct weft__fs_tree *tree)
+{
+    return weft__fs_tree_path(tree) + tree->name_at;
+}
+
+/* Removes what a name stands for, below an open folder; with messages. */
+int weft__fs_remove_tree(struct weft__fs_job *job, int folder, const char *name, const char *shown);
+
+/* ---- lists of names in one block ---- */
+
+/* NUL-ended strings in bytes become {pointers, NULL, strings}; the buffer is emptied. */
+int weft__fs_strings(struct weft__buf *bytes, size_t n, bool sorted, char ***ret, size_t *ret_n);
+
+/* ---- copying ---- */
+
+struct weft__fs_copy {
+    const char *from; /* for messages */
+    const char *to;
+    int in;
+    int out;
+    int64_t size;
+};
+/* All bytes of one descriptor into another, an empty file; holes stay holes. With its message. */
+int weft__fs_copy_bytes(struct weft__fs_job *job, const struct weft__fs_copy *copy);
+
+/* ---- a seam for tests ---- */
+
+/* Before each system call that changes or opens something. */
+struct weft__fs_fault {
+    bool on;
+    unsigned nth; /* counted down; 0: none */
+    int error;
+    bool kill;     /* the process, by SIGKILL */
+    bool no_clone; /* FICLONE is not tried */
+    bool no_range; /* nor copy_file_range */
+    bool no_tmpfile;
+    bool other_device;           /* a move's rename says -EXDEV */
+    unsigned count;              /* of all steps, for a test to know where to stop */
+    void (*hook)(unsigned step); /* called at each step */
+};
+extern struct weft__fs_fault weft__fs_fault;
+/* 0, or the error that the test wants. */
+int weft__fs_step(void);
+
+#endif
