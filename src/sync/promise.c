@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include <weft/channel.h>
 
@@ -63,7 +64,9 @@ void weft_promise_unref(weft_promise *promise)
 /* A message that cannot be had for want of memory is left out. */
 static int settle(struct weft_promise *promise, void *value, int error, const char *message)
 {
-    char *copy = message != NULL ? weft__strndup(message, WEFT__ERROR_TEXT_MAX - 1) : NULL;
+    char *copy = NULL;
+    if (message != NULL)
+        copy = weft__strndup(message, strnlen(message, WEFT__ERROR_TEXT_MAX - 1));
     struct weft__inbox *own = weft__loop_current != NULL ? weft__loop_current->inbox : NULL;
     pthread_mutex_lock(&promise->lock);
     if (atomic_load_explicit(&promise->set, memory_order_relaxed)) {

@@ -1,5 +1,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <weft/channel.h>
 
 #include "fault.h"
@@ -41,6 +42,19 @@ VIRTUAL_TEST(promise_gives_its_error_and_message_to_all)
     ASSERT_OK(weft_promise_set_error(promise, -EIO, NULL));
     ASSERT_ERR(weft_promise_wait(promise, NULL), -EIO);
     ASSERT_STR_EQ(weft_error_message(), weft_error_text(-EIO));
+    weft_promise_unref(promise);
+}
+
+VIRTUAL_TEST(promise_message_that_is_too_long_is_cut)
+{
+    weft_promise *promise;
+    char message[2000];
+    memset(message, 'm', sizeof message - 1);
+    message[sizeof message - 1] = '\0';
+    ASSERT_OK(weft_promise_new(&promise));
+    ASSERT_OK(weft_promise_set_error(promise, -EIO, message));
+    ASSERT_ERR(weft_promise_wait(promise, NULL), -EIO);
+    ASSERT_INT_EQ(strlen(weft_error_message()), 511);
     weft_promise_unref(promise);
 }
 
