@@ -182,7 +182,7 @@ __attribute__((cold)) int weft__channel_woken(int code)
     return code;
 }
 
-int weft__channel_try_send(struct weft__end *end, const void *item)
+static inline int try_send(struct weft__end *end, const void *item)
 {
     struct weft__channel *channel = end->channel;
     if (end->closed)
@@ -204,7 +204,7 @@ int weft__channel_try_send(struct weft__end *end, const void *item)
     return 0;
 }
 
-int weft__channel_try_receive(struct weft__end *end, void *ret)
+static inline int try_receive(struct weft__end *end, void *ret)
 {
     struct weft__channel *channel = end->channel;
     if (end->closed)
@@ -226,6 +226,16 @@ int weft__channel_try_receive(struct weft__end *end, void *ret)
     return channel->n_senders == 0 ? weft__channel_woken(WEFT_EEOF) : -EAGAIN;
 }
 
+int weft__channel_try_send(struct weft__end *end, const void *item)
+{
+    return try_send(end, item);
+}
+
+int weft__channel_try_receive(struct weft__end *end, void *ret)
+{
+    return try_receive(end, ret);
+}
+
 static void choice_cancelled(struct weft__wait *wait, int code)
 {
     weft__choice_leave(WEFT__CONTAINER(wait, struct weft__choice, wait));
@@ -242,8 +252,9 @@ int weft__choice_park(struct weft_task *self, struct weft__choice *choice)
     return err;
 }
 
-static int wait_alone(struct weft_task *self, struct weft__list *queue, struct weft__end *end,
-                      void *item, const char *what)
+/* Not inlined: calls that need not wait go without its frame. */
+static __attribute__((noinline)) int wait_alone(struct weft_task *self, struct weft__list *queue,
+                                                struct weft__end *end, void *item, const char *what)
 {
     struct weft__choice choice;
     struct weft__operation operation = {.choice = &choice, .end = end, .item = item};
@@ -263,7 +274,7 @@ int weft_sender_send(weft_sender *sender, const void *item)
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
-    err = weft__channel_try_send(&sender->end, item);
+    err = try_send(&sender->end, item);
     if (err == -EAGAIN)
         return wait_alone(self, &sender->end.channel->senders, &sender->end, (void *)item,
                           "channel to send");
@@ -279,7 +290,7 @@ int weft_receiver_receive(weft_receiver *receiver, void *ret)
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
-    err = weft__channel_try_receive(&receiver->end, ret);
+    err = try_receive(&receiver->end, ret);
     if (err == -EAGAIN)
         return wait_alone(self, &receiver->end.channel->receivers, &receiver->end, ret,
                           "channel to receive");
@@ -289,13 +300,13 @@ int weft_receiver_receive(weft_receiver *receiver, void *ret)
 
 int weft_sender_try_send(weft_sender *sender, const void *item)
 {
-    int err = weft__channel_try_send(&sender->end, item);
+    int err = try_send(&sender->end, item);
     return err == -EAGAIN ? weft__fail_code(err) : err;
 }
 
 int weft_receiver_try_receive(weft_receiver *receiver, void *ret)
 {
-    int err = weft__channel_try_receive(&receiver->end, ret);
+    int err = try_receive(&receiver->end, ret);
     return err == -EAGAIN ? weft__fail_code(err) : err;
 }
 
