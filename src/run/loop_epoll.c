@@ -18,6 +18,7 @@ enum { EVENTS_MAX = 256 };
 
 struct epoll_state {
     int fd;
+    bool milliseconds; /* no epoll_pwait2 */
     struct epoll_event events[EVENTS_MAX];
 };
 
@@ -26,6 +27,7 @@ static int epoll_init(struct weft__loop *loop)
     struct epoll_state *data = weft__alloc(sizeof *data);
     if (data == NULL)
         return weft__fail_nomem();
+    data->milliseconds = RUNNING_ON_VALGRIND; /* which does not know the newer call */
     data->fd = epoll_create1(EPOLL_CLOEXEC);
     if (data->fd < 0) {
         int err = -errno;
@@ -248,23 +250,34 @@ static void handle(struct weft__fd *fd, uint32_t events)
         advance(fd->reader);
 }
 
+/* Kernels before 5.11 count in milliseconds: rounded up, a timer is late rather than early. */
+static int wait_milliseconds(struct epoll_state *data, int64_t timeout)
+{
+    int ms = -1;
+    if (timeout != WEFT_FOREVER)
+        ms = timeout >= WEFT_SEC(1000000) ? 1000000000 : (int)((timeout + 999999) / 1000000);
+    return epoll_wait(data->fd, data->events, EVENTS_MAX, ms);
+}
+
+static int wait_events(struct epoll_state *data, int64_t timeout)
+{
+    struct timespec wait = {.tv_sec = timeout / 1000000000, .tv_nsec = timeout % 1000000000};
+    if (data->milliseconds)
+        return wait_milliseconds(data, timeout);
+    int n = epoll_pwait2(data->fd, data->events, EVENTS_MAX, timeout == WEFT_FOREVER ? NULL : &wait,
+                         NULL);
+    if (n >= 0 || errno != ENOSYS)
+        return n;
+    data->milliseconds = true;
+    return wait_milliseconds(data, timeout);
+}
+
 static void epoll_poll(struct weft__loop *loop, int64_t timeout)
 {
     struct epoll_state *data = loop->backend_data;
-    struct timespec wait;
     if (timeout != 0 && !weft__inbox_sleep(loop->inbox))
         timeout = 0;
-    if (timeout != WEFT_FOREVER) {
-        wait.tv_sec = timeout / 1000000000;
-        wait.tv_nsec = timeout % 1000000000;
-    }
-    int n = epoll_pwait2(data->fd, data->events, EVENTS_MAX, timeout == WEFT_FOREVER ? NULL : &wait,
-                         NULL);
-    if (n < 0 && errno == ENOSYS)
-        n = epoll_wait(data->fd, data->events, EVENTS_MAX,
-                       timeout == WEFT_FOREVER         ? -1
-                       : timeout > 1000000000000000000 ? 1000000000
-                                                       : (int)((timeout + 999999) / 1000000));
+    int n = wait_events(data, timeout);
     weft__inbox_woken(loop->inbox);
     loop->now = weft__loop_now(loop);
     for (int i = 0; i < n; i++) {

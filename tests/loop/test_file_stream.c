@@ -131,7 +131,7 @@ FILE_TEST(fifo_whose_reader_left_is_an_error_and_no_signal)
 
 FILE_TEST(devices_are_read_and_written)
 {
-    char data[100000];
+    char data[100000] = {0};
     weft_file *file;
     ASSERT_OK(weft_file_open("/dev/zero", "r", &file));
     data[9] = 1;

@@ -567,7 +567,7 @@ TEST(stack_of_the_main_task_is_as_asked)
 
 TEST(group_in_a_plain_thread_is_driven_by_the_wait)
 {
-    struct child children[] = {{.duration = WEFT_MS(5)}, {.duration = WEFT_MS(1)}};
+    struct child children[] = {{.duration = WEFT_MS(200)}, {.duration = WEFT_MS(1)}};
     weft_group group;
     ASSERT_OK(weft_group_init(&group, NULL));
     spawn(&group, &children[0]);
