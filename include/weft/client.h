@@ -65,8 +65,12 @@ typedef struct weft_request_options {
     int follow_redirects;
     int raise_for_status;
     const weft_retry_policy *retry;
+    const char *idempotency_key; /* field Idempotency-Key: makes any method safe to repeat;
+                                    WEFT_IDEMPOTENCY_AUTO: a new one for each call */
+    weft_retry_stats *stats;     /* to be filled with the attempts, on failure too */
 } weft_request_options;
-#define WEFT_REQUEST(...) WEFT_OPTIONS(weft_request_options, __VA_ARGS__)
+#define WEFT_IDEMPOTENCY_AUTO ""
+#define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)
 
 /**
  * weft_client_new() - a client: settings and connections that calls share
@@ -341,9 +345,12 @@ WEFT_API int weft_client_delete(weft_client *client, const char *url,
  * it has taken the whole body is heard.
  *
  * A status is not an error unless raise_for_status says so.  With a retry policy, failures and
- * statuses of its list are tried again for idempotent methods, and for others while nothing was
- * sent; a Retry-After is the least that is waited; when attempts or time are used up, the last
- * response is returned.  Redirects are followed if follow_redirects says so: 303, and 301 and 302
+ * statuses of its list are tried again for idempotent methods and requests with an idempotency
+ * key, and for others while nothing was sent; so are 413 that says when to come back and, on
+ * another connection, 421; never 501 and 505.  A Retry-After is the least that is waited, and of a
+ * 429 or 503 all calls to the origin wait for it; one beyond retry_after_max is not waited for.
+ * When attempts, time or the origin's budget of retries are used up, the last response is
+ * returned.  Redirects are followed if follow_redirects says so: 303, and 301 and 302
  * after POST, become GET; secrets do not cross origins.
  *
  * Suspends: yes, for a free connection, DNS, connecting, TLS, writing, reading, between attempts.
@@ -351,7 +358,7 @@ WEFT_API int weft_client_delete(weft_client *client, const char *url,
  * Return:   0, or negative; the message begins with the method and the URL without its password.
  * Errors:   WEFT_EINVALID_URL, WEFT_EUNSUPPORTED_PROTOCOL, WEFT_ELOCAL_PROTOCOL: nothing was sent;
  *           WEFT_EDNS, WEFT_EDNS_NOT_FOUND; WEFT_EREFUSED, WEFT_EUNREACHABLE, WEFT_ECONNECT;
- *           WEFT_ETLS, WEFT_ETLS_VERIFY; WEFT_ECONNECT_TIMEOUT, WEFT_EREAD_TIMEOUT, WEFT_EWRITE_TIMEOUT,
+ *           WEFT_ECIRCUIT_OPEN; WEFT_ETLS, WEFT_ETLS_VERIFY; WEFT_ECONNECT_TIMEOUT, WEFT_EREAD_TIMEOUT, WEFT_EWRITE_TIMEOUT,
  *           WEFT_EPOOL_TIMEOUT, WEFT_ETOTAL_TIMEOUT; WEFT_EREAD, WEFT_EWRITE, WEFT_EDISCONNECTED,
  *           WEFT_ETRUNCATED; WEFT_EREMOTE_PROTOCOL, WEFT_EHEADER_TOO_LARGE, WEFT_EBODY_TOO_LARGE;
  *           WEFT_ETOO_MANY_REDIRECTS, WEFT_EHTTP_STATUS; WEFT_ECLIENT_CLOSED; -EINVAL; -ENOMEM.
@@ -563,6 +570,37 @@ WEFT_API const char *weft_response_tls_version(const weft_response *response);
  * Since:    0.1
  */
 WEFT_API int weft_response_attempts(const weft_response *response);
+
+/**
+ * weft_response_attempt() - how an attempt of the call went
+ * @response: borrows.
+ * @index:    0: the first that is remembered; the last 16 are.
+ * @ret:      borrows, to be filled.
+ *
+ * Where the call fails there is no response: see stats in weft_request_options.
+ *
+ * Suspends: never.
+ * Return:   0, or -ENOENT: there is no such attempt.
+ * Errors:   -ENOENT.
+ * Source:   urllib3.Retry.history.
+ * Since:    0.1
+ */
+WEFT_API int weft_response_attempt(const weft_response *response, size_t index,
+                                   weft_retry_entry *ret);
+
+/**
+ * weft_response_retry_after() - when the server wants to be asked again
+ * @response: borrows.
+ *
+ * retry-after-ms, Retry-After in seconds or as a date, which counts from the response's own Date;
+ * of a 429 or 503 also the reset in RateLimit.
+ *
+ * Suspends: never.
+ * Return:   nanoseconds from when the response came, 0 or more; -1: it does not say.
+ * Source:   RFC 9110 10.2.3; draft-ietf-httpapi-ratelimit-headers.
+ * Since:    0.1
+ */
+WEFT_API int64_t weft_response_retry_after(const weft_response *response);
 
 /**
  * weft_response_redirects() - how many redirects were followed

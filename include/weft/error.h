@@ -63,6 +63,7 @@ typedef enum weft_error_family {
     X(ECONNECT, 10301, CONNECT, 1, "connection failed")                                            \
     X(EREFUSED, 10302, CONNECT, 1, "connection refused")                                           \
     X(EUNREACHABLE, 10303, CONNECT, 1, "host or network unreachable")                              \
+    X(ECIRCUIT_OPEN, 10304, CONNECT, 0, "the origin failed too often to be asked now")             \
     X(ETLS, 10401, TLS, 1, "TLS failure")                                                          \
     X(ETLS_VERIFY, 10402, TLS, 0, "TLS certificate verification failed")                           \
     X(EPROXY, 10501, PROXY, 0, "proxy failure")                                                    \

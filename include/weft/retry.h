@@ -136,8 +136,18 @@ typedef struct weft_retry_policy {
     int64_t attempt_timeout; /* of each attempt, ns: -ETIMEDOUT, worth another; default none */
     void (*before)(const weft_attempt *attempt, void *userdata); /* each attempt */
     void (*after)(const weft_attempt *attempt, void *userdata);  /* each that is worth another */
-    int (*give_up)(const weft_attempt *attempt, void *userdata); /* what to return instead */
+    int (*give_up)(const weft_attempt *attempt, void *userdata); /* what to return; not HTTP */
     int (*sleep)(int64_t wait, void *userdata); /* instead of weft_sleep(); an error is final */
+    bool retry_refused;  /* HTTP: also POST and PATCH after 429 or 503 that say when to come back */
+    int budget_percent;  /* HTTP: retries of an origin, per 100 calls of the last 10 s; default 20;
+                             negative: no budget */
+    int budget_floor;    /* HTTP: so many in 10 s are free; default 100; negative: none */
+    int breaker_percent; /* HTTP: so many failures of 100 attempts in 10 s open the circuit of an
+                             origin; default 0: never */
+    int breaker_calls;   /* HTTP: from so many attempts in 10 s on; default 20 */
+    int64_t breaker_open; /* HTTP: how long nothing is sent then; default 30 s */
+    int64_t hedge_after;  /* HTTP: so long without an answer, and an idempotent request is sent a
+                             second time beside the first, ns; default never */
 } weft_retry_policy;
 #define WEFT_RETRY(...) WEFT_OPTIONS(weft_retry_policy, __VA_ARGS__)
 

@@ -43,6 +43,7 @@
     X(BODY_MAX, 1024 * 1024 * 1024, "bytes of a response read into memory")                        \
     X(POOL_CONNECTIONS, 100, "connections of a client on one loop")                                \
     X(POOL_IDLE, 20, "idle connections that are kept")                                             \
+    X(CLIENT_ORIGINS, 1024, "origins whose health a client remembers")                             \
     X(SERVER_BODY, 1024 * 1024, "bytes of a request body, on the server")                          \
     X(SERVER_CONNECTIONS, 1024, "connections of a server")                                         \
     X(SERVER_PIPELINE, 32, "requests answered for one connection before others get a turn")        \

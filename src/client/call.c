@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "client/client_int.h"
 #include "proto/method.h"
 #include "proto/url.h"
@@ -25,15 +26,51 @@ static bool is_stale(const struct weft__call *call, int err, bool answered)
     return err == WEFT_EDISCONNECTED || err == WEFT_EREAD || err == WEFT_EWRITE;
 }
 
-static int attempt(struct weft__call *call, weft_response **ret)
+static int pause(const struct weft__call *call, int64_t left)
+{
+    if (weft_remaining() <= left)
+        return weft__fail(WEFT_ETOTAL_TIMEOUT,
+                          "%s wants no requests for another %.6g s, longer than this one has",
+                          weft_url_authority(call->url), (double)left * 1e-9);
+    return weft_sleep(left + weft__retry_spread(left));
+}
+
+/* A connection, at a time when the origin wants requests: nobody waits for that with one. */
+static int acquire(struct weft__call *call, struct weft__conn **ret)
+{
+    struct weft__conn *conn;
+    for (;;) {
+        int64_t left = 0;
+        if (call->settings.retry != NULL)
+            left = weft__health_paused_for(call->client, call->url);
+        int err = left > 0 ? pause(call, left) : 0;
+        if (err == 0)
+            err = weft__pool_acquire(call->pool, call->url, call->settings.pool, &conn);
+        if (err < 0)
+            return err;
+        if (call->settings.retry == NULL || weft__health_paused_for(call->client, call->url) == 0)
+            break;
+        if (conn->stream != NULL)
+            weft__pool_release(conn, weft_now());
+        else
+            weft__pool_drop(conn);
+    }
+    *ret = conn;
+    return 0;
+}
+
+static int exchange(struct weft__call *call, weft_response **ret)
 {
     struct weft__conn *conn;
     bool answered = false;
     bool reusable = false;
     call->sent = false;
-    int err = weft__pool_acquire(call->pool, call->url, call->settings.pool, &conn);
+    int err = acquire(call, &conn);
     if (err < 0)
         return err;
+    if (call->fresh && conn->stream != NULL)
+        weft__conn_shut(conn);
+    call->fresh = false;
     bool reused = conn->stream != NULL;
     if (!reused)
         err = weft__conn_open(conn, call->client, call->url, &call->settings);
@@ -52,29 +89,92 @@ static int attempt(struct weft__call *call, weft_response **ret)
     return weft__response_new(conn, call, reusable, ret);
 }
 
+static enum weft__outcome outcome_of(int err, const weft_response *response)
+{
+    if (err == 0)
+        return response->status >= 500 ? WEFT__OUTCOME_BAD : WEFT__OUTCOME_GOOD;
+    return weft_error_is_retryable(err) && err != WEFT_EPOOL_TIMEOUT ? WEFT__OUTCOME_BAD
+                                                                     : WEFT__OUTCOME_UNKNOWN;
+}
+
+int weft__attempt(struct weft__call *call, weft_response **ret)
+{
+    const weft_retry_policy *policy = call->settings.retry;
+    if (policy == NULL || policy->breaker_percent <= 0)
+        return exchange(call, ret);
+    call->sent = false;
+    int err = weft__health_admit(call->client, call->url, policy);
+    if (err < 0)
+        return err;
+    err = exchange(call, ret);
+    weft__health_report(call->client, call->url, policy, outcome_of(err, err == 0 ? *ret : NULL));
+    return err;
+}
+
 /* ---- one hop ---- */
 
+enum { WORTH_ANOTHER = 1 };
+
+static bool is_for_the_caller(const struct weft__call *call, const weft_response *response)
+{
+    return call->stream || weft__redirect_wanted(call, response);
+}
+
+static int load(struct weft__call *call, weft_response **response)
+{
+    if (is_for_the_caller(call, *response))
+        return 0;
+    int err = weft__response_load(*response);
+    if (err < 0) {
+        weft_response_free(*response);
+        *response = NULL;
+    }
+    return err;
+}
+
 /* An attempt up to the end of what the caller will look at, or up to a response to retry. */
+static int fetch(struct weft__call *call, struct weft__retrying *retrying, weft_response **ret)
+{
+    weft_response *response;
+    int err = weft__hedge_wanted(call, &retrying->policy)
+                  ? weft__hedge_attempt(call, &retrying->policy, &response)
+                  : weft__attempt(call, &response);
+    if (err < 0)
+        return err;
+    *ret = response;
+    retrying->state.status = response->status;
+    if (weft__retrying_wants(retrying, call, 0, response))
+        return WORTH_ANOTHER;
+    return load(call, ret);
+}
+
+static int timed_fetch(struct weft__call *call, struct weft__retrying *retrying,
+                       weft_response **ret)
+{
+    weft_scope scope;
+    if (retrying->policy.attempt_timeout <= 0)
+        return fetch(call, retrying, ret);
+    weft_scope_enter(&scope, retrying->policy.attempt_timeout);
+    int result = fetch(call, retrying, ret);
+    int err = weft_scope_exit(&scope, result < 0 ? result : 0);
+    return err < 0 ? err : result;
+}
+
+/* 1: another one is due, after a wait. */
 static int whole_attempt(struct weft__call *call, struct weft__retrying *retrying,
                          weft_response **ret, int64_t *ret_wait)
 {
-    weft_response *response;
-    int err = attempt(call, &response);
-    if (err == 0) {
-        *ret = response;
-        if (weft__retrying_next(retrying, call, 0, response, ret_wait))
+    int result = timed_fetch(call, retrying, ret);
+    weft__retry_ended(&retrying->state, result < 0 ? result : 0, *ret != NULL ? (*ret)->status : 0);
+    if (result == WORTH_ANOTHER) {
+        if (weft__retrying_plan(retrying, call, 0, *ret, ret_wait))
             return 1;
-        if (call->stream || weft__redirect_wanted(call, response))
-            return 0;
-        err = weft__response_load(response);
-        if (err == 0)
-            return 0;
-        weft_response_free(response);
-        *ret = NULL;
+        return load(call, ret);
     }
-    if (weft__retrying_next(retrying, call, err, NULL, ret_wait))
+    if (result < 0 && weft__retrying_wants(retrying, call, result, NULL) &&
+        weft__retrying_plan(retrying, call, result, NULL, ret_wait))
         return 1;
-    return err;
+    return result;
 }
 
 static int hop(struct weft__call *call, struct weft__retrying *retrying, weft_response **ret)
@@ -91,9 +191,10 @@ static int hop(struct weft__call *call, struct weft__retrying *retrying, weft_re
             weft__response_discard(response);
             weft_response_free(response);
         }
-        err = weft_sleep(wait);
+        err = weft__retry_sleep(&retrying->policy, wait);
         if (err < 0)
             return err;
+        weft__retry_again(&retrying->policy, &retrying->state);
     }
 }
 
@@ -120,9 +221,26 @@ static int all_hops(struct weft__call *call, struct weft__retrying *retrying, we
 /* ---- the call ---- */
 
 /* The URL goes over to the response; what is said of the call is said by whoever has it. */
-static int finish(struct weft__call *call, const struct weft__retry_state *state, int err,
+static int keep_history(weft_response *response, const weft_retry_stats *stats)
+{
+    if (stats->attempts < 2)
+        return 0;
+    response->history = weft__alloc(stats->history_len * sizeof stats->history[0]);
+    if (response->history == NULL)
+        return weft__fail_nomem();
+    memcpy(response->history, stats->history, stats->history_len * sizeof stats->history[0]);
+    response->n_history = stats->history_len;
+    return 0;
+}
+
+static int finish(struct weft__call *call, const struct weft__retrying *retrying, int err,
                   weft_response *response, weft_response **ret)
 {
+    const struct weft__retry_state *state = &retrying->state;
+    if (call->options->stats != NULL)
+        *call->options->stats = retrying->stats;
+    if (err == 0)
+        err = keep_history(response, &retrying->stats);
     if (err == 0) {
         response->attempts = state->number;
         response->redirects = call->redirects;
@@ -138,6 +256,8 @@ static int finish(struct weft__call *call, const struct weft__retry_state *state
         return weft__retry_failed(state, err);
     }
     weft_response_free(response);
+    if (retrying->broke)
+        weft__fail_prefix(err, "the budget of retries is used up");
     weft__retry_failed(state, err);
     return weft__fail_prefix(err, "%s %s", call->method, weft_url_redacted(call->url));
 }
@@ -150,6 +270,13 @@ static int run(struct weft__call *call, weft_response **ret)
     int64_t total = call->settings.total;
     weft__retrying_init(&retrying, call);
     call->started = retrying.state.started;
+    if (call->settings.retry != NULL) {
+        call->settings.retry = &retrying.policy;
+        int failed = weft__health_call(call->client, call->url);
+        if (failed < 0)
+            return finish(call, &retrying, failed, NULL, ret);
+        weft__retry_before(&retrying.policy, &retrying.state);
+    }
     if (total != WEFT_FOREVER)
         weft_scope_enter(&scope, total);
     int err = all_hops(call, &retrying, &response);
@@ -160,7 +287,7 @@ static int run(struct weft__call *call, weft_response **ret)
             err = weft__fail(WEFT_ETOTAL_TIMEOUT, "the request's total time of %.6g s is over",
                              (double)total * 1e-9);
     }
-    return finish(call, &retrying.state, err, response, ret);
+    return finish(call, &retrying, err, response, ret);
 }
 
 int weft__call_run(weft_client *client, const char *method, const char *url,

@@ -201,6 +201,7 @@ int weft_client_new(const weft_client_options *options, weft_client **ret)
     client->id = atomic_fetch_add(&next_id, 1) + 1;
     pthread_mutex_init(&client->lock, NULL);
     weft__list_init(&client->pools);
+    weft__list_init(&client->health);
     weft__headers_init(&client->headers);
     weft__headers_init(&client->open_headers);
     int err = configure(client, &all);
@@ -222,6 +223,7 @@ void weft__client_unref(weft_client *client)
     if (atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) != 1)
         return;
     pthread_mutex_destroy(&client->lock);
+    weft__health_done(client);
     weft_tls_free(client->tls);
     weft_url_free(client->base);
     weft__headers_done(&client->headers);

@@ -9,9 +9,12 @@
  *   conn_h1.c   one exchange over it
  *   redirect.c  where a redirect leads, and what may go there
  *   retry.c     which failures and statuses are worth another attempt
+ *   hedge.c     a second request beside a slow one
+ *   health.c    an origin's budget of retries, its pause, its circuit breaker
  *   response.c  what the caller gets
  *
- * A client is immutable but for its list of pools and its TLS context, which have a lock.
+ * A client is immutable but for its list of pools, its TLS context and what it knows of origins'
+ * health, which have a lock.
  * Everything else belongs to one loop and is touched on its thread alone.
  */
 #ifndef WEFT_CLIENT_CLIENT_INT_H
@@ -31,7 +34,7 @@
 #include "retry/retry_int.h"
 #include "run/run_int.h"
 
-enum { WEFT__METHOD_MAX = 31 };
+enum { WEFT__METHOD_MAX = 31, WEFT__KEY_SIZE = 37 };
 
 /* ---- configuration ---- */
 
@@ -63,8 +66,10 @@ struct weft_client {
     atomic_bool closed;
     uint64_t id; /* never used twice, unlike addresses */
     pthread_mutex_t lock;
-    struct weft__list pools; /* under lock */
-    weft_tls *tls;           /* made under lock at the first https request, then fixed */
+    struct weft__list pools;  /* under lock */
+    struct weft__list health; /* under lock */
+    size_t n_health;
+    weft_tls *tls; /* made under lock at the first https request, then fixed */
 
     /* Immutable from here on. */
     weft_url *base; /* NULL: URLs are absolute */
@@ -226,14 +231,20 @@ struct weft__call {
     const void *body;
     size_t body_len;
     bool has_body;
-    bool stream;     /* the body is left to the caller */
-    bool foreign;    /* a redirect has left the origin that credentials are for */
-    bool became_get; /* a redirect has made it one */
-    bool close;      /* our fields say "Connection: close" */
-    bool sent;       /* bytes of this attempt's request may have left */
+    bool stream;              /* the body is left to the caller */
+    bool foreign;             /* a redirect has left the origin that credentials are for */
+    bool became_get;          /* a redirect has made it one */
+    bool close;               /* our fields say "Connection: close" */
+    bool sent;                /* bytes of this attempt's request may have left */
+    bool fresh;               /* the next attempt is not for a connection that was used before */
+    bool has_key;             /* an Idempotency-Key: it cannot do its work twice */
+    char key[WEFT__KEY_SIZE]; /* one that was made for this call */
     int redirects;
     int64_t started;
 };
+
+/* One request and the head of its answer; gates of the origin's health included. */
+int weft__attempt(struct weft__call *call, weft_response **ret);
 
 int weft__call_run(weft_client *client, const char *method, const char *url,
                    const weft_request_options *options, bool stream, weft_response **ret);
@@ -269,15 +280,43 @@ int weft__redirect_follow(struct weft__call *call, const weft_response *response
 struct weft__retrying {
     weft_retry_policy policy;
     struct weft__retry_state state;
+    weft_retry_stats stats;
+    int64_t least; /* what the server said about when to come back; -1: nothing */
+    bool moved;    /* a 421 was answered by another connection */
+    bool broke;    /* the origin's budget is used up */
 };
 
 void weft__retrying_init(struct weft__retrying *retrying, const struct weft__call *call);
-/*
- * Is an attempt that ended with err, or with this response, to be followed by another?  Says
- * how long to wait before it, and counts it.
- */
-bool weft__retrying_next(struct weft__retrying *retrying, const struct weft__call *call, int err,
+/* Is an attempt that ended with err, or with this response, worth another? */
+bool weft__retrying_wants(struct weft__retrying *retrying, const struct weft__call *call, int err,
+                          const weft_response *response);
+/* Then: may there be one?  Says how long to wait before it, and counts it. */
+bool weft__retrying_plan(struct weft__retrying *retrying, struct weft__call *call, int err,
                          const weft_response *response, int64_t *ret_wait);
+/* Up to a tenth of a duration. */
+int64_t weft__retry_spread(int64_t duration);
+
+bool weft__hedge_wanted(const struct weft__call *call, const weft_retry_policy *policy);
+/* As weft__attempt, with a second one if the first takes long. */
+int weft__hedge_attempt(struct weft__call *call, const weft_retry_policy *policy,
+                        weft_response **ret);
+
+/* ---- the health of origins ---- */
+
+enum weft__outcome { WEFT__OUTCOME_UNKNOWN, WEFT__OUTCOME_GOOD, WEFT__OUTCOME_BAD };
+
+/* A call to the origin begins: its share goes into the budget. */
+int weft__health_call(weft_client *client, const weft_url *url);
+bool weft__health_may_retry(weft_client *client, const weft_url *url,
+                            const weft_retry_policy *policy);
+void weft__health_spend(weft_client *client, const weft_url *url);
+void weft__health_pause(weft_client *client, const weft_url *url, int64_t duration);
+int64_t weft__health_paused_for(weft_client *client, const weft_url *url);
+/* WEFT_ECIRCUIT_OPEN, or 0; each attempt that it lets through is reported. */
+int weft__health_admit(weft_client *client, const weft_url *url, const weft_retry_policy *policy);
+void weft__health_report(weft_client *client, const weft_url *url, const weft_retry_policy *policy,
+                         enum weft__outcome outcome);
+void weft__health_done(weft_client *client);
 
 /* ---- responses ---- */
 
@@ -301,6 +340,8 @@ struct weft_response {
     int minor;
     int attempts;
     int redirects;
+    weft_retry_entry *history; /* NULL: there was one attempt */
+    size_t n_history;
     int error;      /* why the body cannot be read any more; 0: none */
     bool reusable;  /* the connection is, if the body ends well */
     bool in_memory; /* the whole body is in content */

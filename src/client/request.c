@@ -6,9 +6,11 @@
  * first hop; secret fields of the call go to the first hop's origin.  Once a redirect has left
  * that origin they are gone for good, wherever later redirects lead.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/rand.h"
 #include "base/str.h"
 #include "client/client_int.h"
 #include "proto/chars.h"
@@ -273,6 +275,30 @@ static bool is_home(const struct weft__call *call)
     return client->base == NULL || weft_url_same_origin(client->base, call->url);
 }
 
+/* A random UUID (RFC 9562 5.4); it has to be unique, not secret. */
+static void make_key(char key[WEFT__KEY_SIZE])
+{
+    uint64_t high = (weft__rand_thread() & ~0xf000ull) | 0x4000;
+    uint64_t low = (weft__rand_thread() & ~(3ull << 62)) | 1ull << 63;
+    snprintf(key, WEFT__KEY_SIZE, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(high >> 32),
+             (unsigned)(high >> 16 & 0xffff), (unsigned)(high & 0xffff), (unsigned)(low >> 48),
+             (unsigned long long)(low & 0xffffffffffff));
+}
+
+/* Made once for a call, and the same at each of its attempts. */
+static int set_idempotency_key(struct weft__call *call)
+{
+    const char *key = call->options->idempotency_key;
+    if (key == NULL || call->became_get)
+        return 0;
+    if (key[0] == '\0') {
+        if (call->key[0] == '\0')
+            make_key(call->key);
+        key = call->key;
+    }
+    return weft_headers_set(&call->own, "Idempotency-Key", key);
+}
+
 int weft__request_set_headers(struct weft__call *call)
 {
     const weft_client *client = call->client;
@@ -282,7 +308,8 @@ int weft__request_set_headers(struct weft__call *call)
     bool userinfo = !call->foreign && has_userinfo(call->url);
     call->headers = common;
     call->close = client->close;
-    if (options->headers == NULL && call->content_type == NULL && !userinfo)
+    if (options->headers == NULL && call->content_type == NULL && !userinfo &&
+        options->idempotency_key == NULL)
         return 0;
     weft__headers_reset(&call->own);
     int err = weft__headers_append_all(&call->own, common);
@@ -290,6 +317,8 @@ int weft__request_set_headers(struct weft__call *call)
         err = weft_headers_set(&call->own, "Content-Type", call->content_type);
     if (err == 0)
         err = weft__request_merge(&call->own, options->headers, call->foreign);
+    if (err == 0)
+        err = set_idempotency_key(call);
     if (err == 0 && userinfo)
         err = set_userinfo(call);
     if (err == 0 && call->redirects > 0)
@@ -299,6 +328,7 @@ int weft__request_set_headers(struct weft__call *call)
     if (err == 0)
         err = weft__request_check_headers(&call->own, &call->close);
     call->headers = &call->own;
+    call->has_key = err == 0 && weft_headers_get(&call->own, "idempotency-key") != NULL;
     return err;
 }
 

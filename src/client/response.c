@@ -379,6 +379,7 @@ void weft_response_free(weft_response *response)
     weft__buf_done(&response->content);
     weft_url_free(response->url);
     weft__free(response->own_reason);
+    weft__free(response->history);
     weft__free(response);
 }
 
@@ -452,6 +453,18 @@ const char *weft_response_tls_version(const weft_response *response)
 int weft_response_attempts(const weft_response *response)
 {
     return response->attempts;
+}
+
+int weft_response_attempt(const weft_response *response, size_t index, weft_retry_entry *ret)
+{
+    if (index >= response->n_history && (index > 0 || response->n_history > 0))
+        return weft__fail(-ENOENT, "attempt %zu is not remembered", index);
+    if (response->n_history > 0)
+        *ret = response->history[index];
+    else
+        *ret =
+            (weft_retry_entry){.number = 1, .status = response->status, .took = response->elapsed};
+    return 0;
 }
 
 int weft_response_redirects(const weft_response *response)

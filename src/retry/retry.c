@@ -285,9 +285,14 @@ static int after_attempt(const weft_retry_policy *policy, struct weft__retry_sta
         *result = err;
         return 0;
     }
+    return 1;
+}
+
+void weft__retry_again(const weft_retry_policy *policy, struct weft__retry_state *state)
+{
     if (state->stats != NULL)
         state->began = weft_now() - state->started;
-    return 1;
+    weft__retry_before(policy, state);
 }
 
 int weft_retry_with(const weft_retry_policy *policy, weft_fn fn, void *arg, weft_retry_stats *ret)
@@ -299,11 +304,13 @@ int weft_retry_with(const weft_retry_policy *policy, weft_fn fn, void *arg, weft
     if (fn == NULL)
         return weft__fail(-EINVAL, "weft_retry without a function");
     weft__retry_policy_fill(policy, &filled);
-    do {
-        weft__retry_before(&filled, &state);
+    weft__retry_before(&filled, &state);
+    for (;;) {
         result = call_once(&filled, fn, arg);
-    } while (after_attempt(&filled, &state, &result) > 0);
-    return result;
+        if (after_attempt(&filled, &state, &result) == 0)
+            return result;
+        weft__retry_again(&filled, &state);
+    }
 }
 
 int weft_retry(const weft_retry_policy *policy, weft_fn fn, void *arg)

@@ -42,6 +42,8 @@ void weft__retry_ended(struct weft__retry_state *state, int result, int status);
  */
 int64_t weft__retry_next(const weft_retry_policy *policy, struct weft__retry_state *state,
                          int result, int64_t minimum_wait);
+/* The wait is over: the next attempt begins, the hook before is called. */
+void weft__retry_again(const weft_retry_policy *policy, struct weft__retry_state *state);
 int weft__retry_sleep(const weft_retry_policy *policy, int64_t wait);
 
 /* What is returned where no attempt follows one that was worth it. */

@@ -1,0 +1,260 @@
+/*
+ * health.c - what a client knows of an origin's health: the budget of retries, a pause that the
+ * server has asked for, the circuit breaker.
+ *
+ * All loops of a client share it, under the client's lock; nobody keeps a pointer into it, so
+ * that the record unused for longest can go when there are too many.  Only calls with a retry
+ * policy come here.
+ *
+ * Counts are kept by the second, for the last ten.  The budget is Finagle's: in such a window at
+ * most so many retries as a share of the calls, and a floor without which a quiet client could
+ * not retry at all.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "client/client_int.h"
+
+enum {
+    WINDOW = 10, /* seconds, and slots */
+    BUDGET_PERCENT = 20,
+    BUDGET_FLOOR = 100,
+    BREAKER_CALLS = 20,
+};
+
+#define BREAKER_OPEN WEFT_SEC(30)
+
+struct slot {
+    int64_t second;
+    uint32_t calls;
+    uint32_t retries;
+    uint32_t attempts; /* that ended */
+    uint32_t failures;
+};
+
+struct health {
+    struct weft__list node; /* in client->health, last used first */
+    struct slot slots[WINDOW];
+    int64_t paused_until;
+    int64_t open_until; /* 0: the circuit is closed */
+    bool probing;
+    bool secure;
+    uint16_t port;
+    char host[];
+};
+
+/* ---- the table ---- */
+
+static bool is_of(const struct health *health, const weft_url *url)
+{
+    return health->port == (uint16_t)weft_url_port(url) &&
+           health->secure == (strcmp(weft_url_scheme(url), "https") == 0) &&
+           strcmp(health->host, weft_url_host(url)) == 0;
+}
+
+static struct health *find(weft_client *client, const weft_url *url)
+{
+    struct weft__list *node = client->health.next;
+    for (; node != &client->health; node = node->next) {
+        struct health *health = WEFT__CONTAINER(node, struct health, node);
+        if (!is_of(health, url))
+            continue;
+        weft__list_remove(&health->node);
+        weft__list_push_front(&client->health, &health->node);
+        return health;
+    }
+    return NULL;
+}
+
+static struct health *add(weft_client *client, const weft_url *url)
+{
+    const char *host = weft_url_host(url);
+    size_t len = strlen(host);
+    struct health *health = weft__calloc(1, sizeof *health + len + 1);
+    if (health == NULL)
+        return NULL;
+    memcpy(health->host, host, len + 1);
+    health->port = (uint16_t)weft_url_port(url);
+    health->secure = strcmp(weft_url_scheme(url), "https") == 0;
+    weft__list_push_front(&client->health, &health->node);
+    if (client->n_health < WEFT__LIMIT_CLIENT_ORIGINS) {
+        client->n_health++;
+        return health;
+    }
+    struct health *oldest = WEFT__CONTAINER(client->health.prev, struct health, node);
+    weft__list_remove(&oldest->node);
+    weft__free(oldest);
+    return health;
+}
+
+void weft__health_done(weft_client *client)
+{
+    struct weft__list *node;
+    while ((node = weft__list_pop_front(&client->health)) != NULL)
+        weft__free(WEFT__CONTAINER(node, struct health, node));
+}
+
+/* ---- the window ---- */
+
+static struct slot *slot_now(struct health *health, int64_t now)
+{
+    int64_t second = now / WEFT_SEC(1);
+    struct slot *slot = &health->slots[second % WINDOW];
+    if (slot->second != second)
+        *slot = (struct slot){.second = second};
+    return slot;
+}
+
+static struct slot window(const struct health *health, int64_t now)
+{
+    struct slot sum = {0};
+    int64_t first = now / WEFT_SEC(1) - WINDOW + 1;
+    for (int i = 0; i < WINDOW; i++) {
+        const struct slot *slot = &health->slots[i];
+        if (slot->second < first)
+            continue;
+        sum.calls += slot->calls;
+        sum.retries += slot->retries;
+        sum.attempts += slot->attempts;
+        sum.failures += slot->failures;
+    }
+    return sum;
+}
+
+/* ---- the budget ---- */
+
+int weft__health_call(weft_client *client, const weft_url *url)
+{
+    int64_t now = weft_now();
+    pthread_mutex_lock(&client->lock);
+    struct health *health = find(client, url);
+    if (health == NULL)
+        health = add(client, url);
+    if (health != NULL)
+        slot_now(health, now)->calls++;
+    pthread_mutex_unlock(&client->lock);
+    return health != NULL ? 0 : weft__fail_nomem();
+}
+
+static bool has_budget(const struct health *health, const weft_retry_policy *policy, int64_t now)
+{
+    uint64_t percent =
+        policy->budget_percent > 0 ? (uint64_t)policy->budget_percent : BUDGET_PERCENT;
+    uint64_t floor = policy->budget_floor > 0 ? (uint64_t)policy->budget_floor : BUDGET_FLOOR;
+    struct slot sum = window(health, now);
+    if (policy->budget_floor < 0)
+        floor = 0;
+    return policy->budget_percent < 0 || sum.retries < floor + sum.calls * percent / 100;
+}
+
+bool weft__health_may_retry(weft_client *client, const weft_url *url,
+                            const weft_retry_policy *policy)
+{
+    int64_t now = weft_now();
+    pthread_mutex_lock(&client->lock);
+    const struct health *health = find(client, url);
+    bool may = health == NULL || has_budget(health, policy, now);
+    pthread_mutex_unlock(&client->lock);
+    return may;
+}
+
+void weft__health_spend(weft_client *client, const weft_url *url)
+{
+    int64_t now = weft_now();
+    pthread_mutex_lock(&client->lock);
+    struct health *health = find(client, url);
+    if (health != NULL)
+        slot_now(health, now)->retries++;
+    pthread_mutex_unlock(&client->lock);
+}
+
+/* ---- the pause ---- */
+
+void weft__health_pause(weft_client *client, const weft_url *url, int64_t duration)
+{
+    int64_t until = weft__clock_add(weft_now(), duration);
+    pthread_mutex_lock(&client->lock);
+    struct health *health = find(client, url);
+    if (health != NULL && health->paused_until < until)
+        health->paused_until = until;
+    pthread_mutex_unlock(&client->lock);
+}
+
+int64_t weft__health_paused_for(weft_client *client, const weft_url *url)
+{
+    int64_t now = weft_now();
+    pthread_mutex_lock(&client->lock);
+    const struct health *health = find(client, url);
+    int64_t left = health != NULL ? health->paused_until - now : 0;
+    pthread_mutex_unlock(&client->lock);
+    return left > 0 ? left : 0;
+}
+
+/* ---- the breaker ---- */
+
+/* While it is open nothing goes out; then one attempt at a time, until one succeeds. */
+static bool admit(struct health *health, int64_t now)
+{
+    if (health->open_until == 0)
+        return true;
+    if (now < health->open_until || health->probing)
+        return false;
+    health->probing = true;
+    return true;
+}
+
+int weft__health_admit(weft_client *client, const weft_url *url, const weft_retry_policy *policy)
+{
+    int64_t now = weft_now();
+    if (policy->breaker_percent <= 0)
+        return 0;
+    pthread_mutex_lock(&client->lock);
+    struct health *health = find(client, url);
+    bool admitted = health == NULL || admit(health, now);
+    pthread_mutex_unlock(&client->lock);
+    if (admitted)
+        return 0;
+    return weft__fail(WEFT_ECIRCUIT_OPEN, "too many requests to %s failed: none is sent now",
+                      weft_url_authority(url));
+}
+
+static void close_or_open(struct health *health, const weft_retry_policy *policy, bool failed,
+                          int64_t now)
+{
+    int64_t open = policy->breaker_open > 0 ? policy->breaker_open : BREAKER_OPEN;
+    uint32_t least = policy->breaker_calls > 0 ? (uint32_t)policy->breaker_calls : BREAKER_CALLS;
+    bool was_open = health->open_until != 0;
+    if (was_open && !health->probing)
+        return; /* sent before it opened */
+    if (was_open && !failed) {
+        health->open_until = 0;
+        for (int i = 0; i < WINDOW; i++)
+            health->slots[i].attempts = health->slots[i].failures = 0;
+        return;
+    }
+    struct slot sum = window(health, now);
+    if (was_open ||
+        (sum.attempts >= least && (uint64_t)sum.failures * 100 >=
+                                      (uint64_t)sum.attempts * (uint64_t)policy->breaker_percent))
+        health->open_until = weft__clock_add(now, open);
+}
+
+void weft__health_report(weft_client *client, const weft_url *url, const weft_retry_policy *policy,
+                         enum weft__outcome outcome)
+{
+    int64_t now = weft_now();
+    if (policy->breaker_percent <= 0)
+        return;
+    pthread_mutex_lock(&client->lock);
+    struct health *health = find(client, url);
+    if (health != NULL && outcome != WEFT__OUTCOME_UNKNOWN) {
+        struct slot *slot = slot_now(health, now);
+        slot->attempts++;
+        slot->failures += outcome == WEFT__OUTCOME_BAD;
+        close_or_open(health, policy, outcome == WEFT__OUTCOME_BAD, now);
+    }
+    if (health != NULL)
+        health->probing = false;
+    pthread_mutex_unlock(&client->lock);
+}
