@@ -12,6 +12,7 @@
 #include <weft/net.h>
 #include <weft/tls.h>
 #include <weft/file.h>
+#include <weft/file_more.h>
 #include <weft/fs.h>
 #include <weft/retry.h>
 #include <weft/limit.h>

@@ -26,6 +26,7 @@
 #define WEFT_FILE_H
 
 #include <weft/base.h>
+#include <weft/stream.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -95,7 +96,7 @@ WEFT_API int weft_append_file(const char *path, const void *data, size_t len);
  * @path: borrows. NUL-terminated.
  * @mode: borrows. One of "r" (read, must exist), "w" (write, emptied or created), "a" (write at
  *        the end, created if need be), "x" (write, must not exist); with "+" for reading and
- *        writing. "b" and "t" are accepted and change nothing: bytes are never translated.
+ *        writing. "b" and "t" are accepted and change nothing: bytes are translated only where text is asked for.
  * @ret:  gives, free with weft_file_close().
  *
  * A FIFO is opened without waiting for the other side; the first read waits for a writer.
@@ -110,6 +111,68 @@ WEFT_API int weft_append_file(const char *path, const void *data, size_t len);
  * Since:    0.1
  */
 WEFT_API int weft_file_open(const char *path, const char *mode, weft_file **ret);
+
+/* How a file is opened; a zero field is the default. */
+typedef struct weft_file_options {
+    size_t size;
+    size_t buffer;   /* bytes read ahead at first, and collected before they are written: 16 KiB
+                         growing to 256 KiB, and 64 KiB; at most 256 KiB */
+    bool unbuffered; /* each call is a system call: buffering=0. Not with text */
+    unsigned mode;   /* permissions of a new file before the umask; 0666 */
+    int flags;       /* more flags of open: O_SYNC, O_NOFOLLOW, O_DIRECT, ...; O_DIRECT ends with
+                         the first transfer that is not aligned to 4 KiB */
+    size_t line_max; /* bytes of a line; 16 MiB (FILE_LINE), at most 1 GiB */
+    bool text;       /* the file is text: what is read and written here is UTF-8, and checked */
+    const char *encoding; /* copied. Of the file; UTF-8. "utf-8-sig", "latin-1", what iconv knows */
+    const char *newline;  /* copied. As Python's: NULL reads "\n", "\r" and "\r\n" as "\n"; ""
+                             leaves them; "\n"; "\r" and "\r\n" end lines and are written */
+    bool replace;         /* what cannot be decoded becomes U+FFFD, what cannot be encoded '?' */
+    bool keep_open;       /* of weft_file_from_fd: a duplicate is used; closefd=False */
+    const char *name;     /* copied. Of weft_file_from_fd, for messages */
+} weft_file_options;
+
+#define WEFT_FILE(...) WEFT_OPTIONS(weft_file_options, __VA_ARGS__)
+
+/**
+ * weft_file_open_with() - open a file with options
+ * @path:    borrows. NUL-terminated.
+ * @mode:    borrows. As weft_file_open().
+ * @options: borrows; NULL: as weft_file_open().
+ * @ret:     gives, free with weft_file_close().
+ *
+ * Text of another encoding is read and written as UTF-8 here.  Positions of text are places in
+ * the file, as weft_file_tell() says them; those of a stateful encoding are not to be sought.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED; the descriptor does not leak.
+ * Return:   0, or negative.
+ * Errors:   -EINVAL options that contradict each other or the mode, no such encoding; as
+ *           weft_file_open().
+ * Source:   open(buffering=, encoding=, errors=, newline=, opener=), aiofiles.open.
+ * Since:    0.1
+ */
+WEFT_API int weft_file_open_with(const char *path, const char *mode,
+                                 const weft_file_options *options, weft_file **ret);
+
+/**
+ * weft_file_from_fd() - make a file of an open descriptor
+ * @fd:      takes, on failure too; with keep_open borrows.
+ * @mode:    borrows. As weft_file_open(); it must fit, and nothing is emptied or created.
+ * @options: borrows; NULL: all defaults. mode and flags do not matter.
+ * @ret:     gives, free with weft_file_close().
+ *
+ * The position is the descriptor's own, which others may share: writing begins where it is, and
+ * weft_file_close() leaves it where reading ended.  O_NONBLOCK is left as it is.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -EBADF no such descriptor; -EINVAL it is not open for that; -EISDIR a folder;
+ *           -EMFILE; -ENOMEM.
+ * Source:   open(fd, closefd=), os.fdopen.
+ * Since:    0.1
+ */
+WEFT_API int weft_file_from_fd(int fd, const char *mode, const weft_file_options *options,
+                               weft_file **ret);
 
 /**
  * weft_file_close() - write what is still buffered and close the file
@@ -148,6 +211,104 @@ WEFT_API int weft_file_close(weft_file *file);
  * Since:    0.1
  */
 WEFT_API int64_t weft_file_read(weft_file *file, void *data, size_t len);
+
+/**
+ * weft_file_read_some() - read what is there, at least one byte
+ * @file: borrows. Open for reading.
+ * @data: borrows. Room for @len bytes.
+ * @len:  bytes.
+ *
+ * At most one read of the system.
+ *
+ * Suspends: maybe, if nothing is in the buffer.
+ * Cancel:   -ECANCELED, the position has not moved.
+ * Return:   the number of bytes, 0 at the end, or negative.
+ * Errors:   as weft_file_read().
+ * Source:   file.read1, file.readinto1.
+ * Since:    0.1
+ */
+WEFT_API int64_t weft_file_read_some(weft_file *file, void *data, size_t len);
+
+/**
+ * weft_file_read_exact() - read exactly so many bytes
+ * @file: borrows. Open for reading.
+ * @data: borrows. Room for @len bytes.
+ * @len:  bytes.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED; how much was read is what weft_file_tell() says.
+ * Return:   0, or negative.
+ * Errors:   WEFT_EEOF the file ends before; as weft_file_read().
+ * Source:   io.RawIOBase.readinto in a loop, asyncio.StreamReader.readexactly.
+ * Since:    0.1
+ */
+WEFT_API int weft_file_read_exact(weft_file *file, void *data, size_t len);
+
+/**
+ * weft_file_read_all() - read from the position to the end
+ * @file:    borrows. Open for reading.
+ * @ret:     gives, free with weft_free(). A NUL that is not counted stands behind the bytes.
+ * @ret_len: gives the number of bytes; may be NULL.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED; what was read until then is lost.
+ * Return:   0, or negative.
+ * Errors:   WEFT_ETOO_LONG more than 1 GiB (FILE_STREAM) of a pipe; as weft_file_read().
+ * Source:   file.read(), file.readall().
+ * Since:    0.1
+ */
+WEFT_API int weft_file_read_all(weft_file *file, char **ret, size_t *ret_len);
+
+/**
+ * weft_file_peek() - look at the next bytes and leave the position where it is
+ * @file: borrows. Open for reading, not as text.
+ * @want: bytes, at most 128 KiB; fewer are lent only before the end. 0: whatever is there.
+ * @ret:  lends until the next call with this file.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED.
+ * Return:   the number of bytes, which may be more than @want; 0 at the end; or negative.
+ * Errors:   -EINVAL text, or too many; as weft_file_read().
+ * Source:   io.BufferedReader.peek.
+ * Since:    0.1
+ */
+WEFT_API int64_t weft_file_peek(weft_file *file, size_t want, const char **ret);
+
+/* A place for some bytes of a scattered read. */
+typedef struct weft_part {
+    void *data;
+    size_t len;
+} weft_part;
+
+/**
+ * weft_file_readv() - read into several places, one after the other
+ * @file:  borrows. Open for reading.
+ * @parts: borrows, @n of them.
+ * @n:     number of places.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED if nothing was read.
+ * Return:   the number of bytes, fewer than there is room for only at the end; or negative.
+ * Errors:   as weft_file_read().
+ * Source:   os.readv.
+ * Since:    0.1
+ */
+WEFT_API int64_t weft_file_readv(weft_file *file, const weft_part *parts, size_t n);
+
+/**
+ * weft_file_writev() - write several pieces as if they were one
+ * @file:   borrows. Open for writing.
+ * @slices: borrows, @n of them.
+ * @n:      number of pieces.
+ *
+ * Suspends: maybe.
+ * Cancel:   as weft_file_write().
+ * Return:   0, or negative.
+ * Errors:   as weft_file_write().
+ * Source:   file.writelines, os.writev.
+ * Since:    0.1
+ */
+WEFT_API int weft_file_writev(weft_file *file, const weft_slice *slices, size_t n);
 
 /**
  * weft_file_read_line() - read up to and including the next newline
@@ -207,14 +368,15 @@ WEFT_API int weft_file_flush(weft_file *file);
  * weft_file_seek() - move the position
  * @file:   borrows. Not a pipe or terminal.
  * @offset: bytes from what @whence says.
- * @whence: SEEK_SET, SEEK_CUR or SEEK_END of <stdio.h>.
+ * @whence: SEEK_SET, SEEK_CUR or SEEK_END of <stdio.h>; SEEK_DATA or SEEK_HOLE, as lseek.
  *
  * Behind the end is allowed; a write there leaves a hole.
  *
  * Suspends: maybe, if something was written before.
  * Cancel:   -ECANCELED, the position has not moved.
  * Return:   the new position from the start of the file, or negative.
- * Errors:   -EINVAL before the start, or no such whence; -ESPIPE a pipe or terminal; -EBUSY; as
+ * Errors:   -EINVAL before the start, no such whence, or text and another place than @offset from
+ *           the start, the position itself or the end; -ENXIO no data follows; -ESPIPE a pipe or terminal; -EBUSY; as
  *           weft_file_write() about what was written before.
  * Source:   file.seek.
  * Since:    0.1
@@ -225,7 +387,7 @@ WEFT_API int64_t weft_file_seek(weft_file *file, int64_t offset, int whence);
  * weft_file_tell() - the position
  * @file: borrows. Not a pipe or terminal.
  *
- * Suspends: never.
+ * Suspends: never; of a text file maybe.
  * Return:   bytes from the start of the file, or negative.
  * Errors:   -ESPIPE a pipe or terminal; -EBUSY another task uses the position.
  * Source:   file.tell.
@@ -319,6 +481,21 @@ WEFT_API int weft_file_truncate(weft_file *file, int64_t size);
  * Since:    0.1
  */
 WEFT_API int weft_file_sync(weft_file *file);
+
+/**
+ * weft_file_datasync() - wait until what is needed to read the bytes again is on the disk
+ * @file: borrows. Not a pipe or terminal.
+ *
+ * As weft_file_sync(), without times and the like.
+ *
+ * Suspends: yes, inside a loop with other tasks.
+ * Cancel:   -ECANCELED; what was on its way to the disk may arrive.
+ * Return:   0, or negative.
+ * Errors:   as weft_file_sync().
+ * Source:   os.fdatasync.
+ * Since:    0.1
+ */
+WEFT_API int weft_file_datasync(weft_file *file);
 
 /* ---- names ---- */
 

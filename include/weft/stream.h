@@ -279,6 +279,13 @@ WEFT_API int weft_stream_pair(size_t capacity, weft_stream **ret_a, weft_stream 
 
 /* ---- streams of your own ---- */
 
+/* The socket itself, where its bytes are those of the stream. */
+typedef struct weft_stream_direct {
+    int fd;               /* lent, non-blocking */
+    int64_t read_timeout; /* nanoseconds without progress, or WEFT_FOREVER */
+    int64_t write_timeout;
+} weft_stream_direct;
+
 /*
  * What a transport implements.  data and len are never NULL or 0 here; the checks for busy ends
  * and closed streams are done before these are called.
@@ -304,6 +311,8 @@ typedef struct weft_stream_ops {
     int (*is_quiet)(void *self);
     /* The stream below (TLS to TCP), NULL at the bottom. Lends. */
     weft_stream *(*below)(void *self);
+    /* For sendfile and splice; after a flush. Negative, or NULL: they cannot be used. */
+    int (*direct)(void *self, weft_stream_direct *ret);
 } weft_stream_ops;
 
 /**

@@ -5,18 +5,19 @@
  * in full, and costs only the pages that are used.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "file/file_int.h"
 
 enum {
-    AHEAD_MIN = 16 * 1024,
+    AHEAD_MIN = 16 * 1024, /* as far as nothing else was asked for */
     AHEAD_MAX = 256 * 1024,
     /* One page more, in which the rest of a line stands before what is read next. */
     CAP_FIRST = AHEAD_MAX + WEFT__FILE_PAGE,
-    WRITE_BEHIND = 64 * 1024,
     READ_PAST = 32 * 1024 /* reads this large go past the buffer: copying twice costs more */
 };
 
@@ -67,8 +68,11 @@ static void uncut(struct weft_file *file)
 
 void weft__cursor_drop(struct weft_file *file)
 {
+    size_t unread = file->rend - file->rpos;
     file->has_cut = false; /* a line that is lent keeps its NUL: nobody reads on from there */
-    file->offset -= (int64_t)(file->rend - file->rpos);
+    file->offset -= (int64_t)unread;
+    if (file->handle.shared && unread > 0)
+        lseek(file->handle.fd.fd, -(off_t)unread, SEEK_CUR);
     file->rpos = 0;
     file->rend = 0;
 }
@@ -101,10 +105,13 @@ int weft__cursor_enter(struct weft_file *file, const char *verb, unsigned need,
         return weft__fail(-EBADF, "%s %s: not open for writing", verb, file->path);
     file->busy = true;
     int way = weft__file_begin(ret_self);
-    if (way < 0)
+    if (way < 0) {
         file->busy = false;
-    else
-        uncut(file);
+        return way;
+    }
+    uncut(file);
+    if (file->fresh && !file->handle.stream)
+        weft__cursor_drop(file);
     return way;
 }
 
@@ -118,6 +125,12 @@ int64_t weft__cursor_leave(struct weft_file *file, int64_t result)
     return result;
 }
 
+/* -1: where the kernel's own position is, which others may move. */
+static int64_t kernel_offset(const struct weft_file *file)
+{
+    return file->handle.shared ? -1 : file->offset;
+}
+
 /* ---- writing ---- */
 
 /* All of it, at the cursor, which moves along even where it ends early. */
@@ -127,12 +140,14 @@ static int write_all(struct weft_file *file, struct weft_task *self, enum weft__
     *ret_written = 0;
     while (*ret_written < len) {
         int64_t n = weft__file_do_write(self, way, &file->handle, data + *ret_written,
-                                        len - *ret_written, file->offset);
+                                        len - *ret_written, kernel_offset(file));
         if (n < 0)
             return (int)n;
         *ret_written += (size_t)n;
         file->offset += n;
         file->at_end = file->handle.append;
+        if (file->handle.shared)
+            file->offset = lseek(file->handle.fd.fd, 0, SEEK_CUR);
     }
     return 0;
 }
@@ -149,19 +164,19 @@ int weft__cursor_flush(struct weft_file *file, struct weft_task *self, enum weft
     return err;
 }
 
-static int write_buffered(struct weft_file *file, struct weft_task *self, enum weft__file_way way,
-                          const char *data, size_t len)
+int weft__cursor_write(struct weft_file *file, struct weft_task *self, enum weft__file_way way,
+                       const char *data, size_t len)
 {
     size_t written;
     int err = 0;
     weft__cursor_drop(file);
     if (file->handle.append)
         file->at_end = true;
-    if (file->pending + len > WRITE_BEHIND)
+    if (file->pending + len > file->behind)
         err = weft__cursor_flush(file, self, way);
     if (err < 0)
         return err;
-    if (file->handle.stream || len >= WRITE_BEHIND)
+    if (file->handle.stream || len >= file->behind)
         return write_all(file, self, way, data, len, &written);
     err = make_buffer(file);
     if (err < 0)
@@ -177,7 +192,13 @@ int weft_file_write(weft_file *file, const void *data, size_t len)
     int way = weft__cursor_enter(file, "write", WEFT__FILE_TO_WRITE, &self);
     if (way < 0)
         return way;
-    int err = len == 0 ? 0 : write_buffered(file, self, (enum weft__file_way)way, data, len);
+    int err = 0;
+    if (len > 0 && file->text != NULL) {
+        err = weft__text_write(file, self, (enum weft__file_way)way, data, len);
+        return (int)weft__cursor_leave(file, err);
+    }
+    if (len > 0)
+        err = weft__cursor_write(file, self, (enum weft__file_way)way, data, len);
     weft__cursor_leave(file, 0);
     return err < 0 ? weft__file_fail(err, "write", file->path) : 0;
 }
@@ -206,7 +227,7 @@ static int prepare_reading(struct weft_file *file, struct weft_task *self, enum 
  * Brings more bytes behind those that are there, which may move: the number of new ones, 0 at
  * the end.  What is read next starts on a page, for copies to there are the fastest.
  */
-static int64_t fill(struct weft_file *file, struct weft_task *self, enum weft__file_way way)
+int64_t weft__cursor_fill(struct weft_file *file, struct weft_task *self, enum weft__file_way way)
 {
     size_t unread = file->rend - file->rpos;
     int err = prepare_reading(file, self, way);
@@ -222,10 +243,10 @@ static int64_t fill(struct weft_file *file, struct weft_task *self, enum weft__f
     file->rpos = start - unread;
     file->rend = start;
     if (file->ahead == 0)
-        file->ahead = AHEAD_MIN;
+        file->ahead = file->first;
     size_t want = file->cap - start < file->ahead ? file->cap - start : file->ahead;
-    int64_t n =
-        weft__file_do_read(self, way, &file->handle, file->bytes + start, want, file->offset);
+    int64_t n = weft__file_do_read(self, way, &file->handle, file->bytes + start, want,
+                                   kernel_offset(file));
     if (n <= 0)
         return n;
     file->rend += (size_t)n;
@@ -247,20 +268,28 @@ static size_t take(struct weft_file *file, char *data, size_t len)
 static int64_t read_more(struct weft_file *file, struct weft_task *self, enum weft__file_way way,
                          char *data, size_t len)
 {
-    if (len < READ_PAST) {
-        int64_t n = fill(file, self, way);
+    if (len < READ_PAST && !(file->fresh && !file->handle.stream)) {
+        int64_t n = weft__cursor_fill(file, self, way);
         return n <= 0 ? n : (int64_t)take(file, data, len);
     }
     int err = prepare_reading(file, self, way);
     if (err < 0)
         return err;
-    int64_t n = weft__file_do_read(self, way, &file->handle, data, len, file->offset);
+    int64_t n = weft__file_do_read(self, way, &file->handle, data, len, kernel_offset(file));
     file->offset += n > 0 ? n : 0;
     return n;
 }
 
-static int64_t read_full(struct weft_file *file, struct weft_task *self, enum weft__file_way way,
-                         char *data, size_t len)
+int64_t weft__cursor_read_some(struct weft_file *file, struct weft_task *self,
+                               enum weft__file_way way, char *data, size_t len)
+{
+    if (file->rend > file->rpos)
+        return (int64_t)take(file, data, len);
+    return len == 0 ? 0 : read_more(file, self, way, data, len);
+}
+
+int64_t weft__cursor_read_full(struct weft_file *file, struct weft_task *self,
+                               enum weft__file_way way, char *data, size_t len)
 {
     size_t done = file->rend > file->rpos ? take(file, data, len) : 0;
     while (done < len && !(file->handle.stream && done > 0)) {
@@ -283,9 +312,11 @@ int64_t weft_file_read(weft_file *file, void *data, size_t len)
     int way = weft__cursor_enter(file, "read", WEFT__FILE_TO_READ, &self);
     if (way < 0)
         return way;
-    int64_t n = read_full(file, self, (enum weft__file_way)way, data, len);
+    int64_t n = file->text != NULL
+                    ? weft__text_read(file, self, (enum weft__file_way)way, data, len, true)
+                    : weft__cursor_read_full(file, self, (enum weft__file_way)way, data, len);
     weft__cursor_leave(file, 0);
-    return n < 0 ? weft__file_fail(n, "read", file->path) : n;
+    return n < 0 && file->text == NULL ? weft__file_fail(n, "read", file->path) : n;
 }
 
 /* ---- lines ---- */
@@ -299,12 +330,12 @@ static int64_t find_line(struct weft_file *file, struct weft_task *self, enum we
         const char *line = file->bytes + file->rpos;
         const char *end = unread > seen ? memchr(line + seen, '\n', unread - seen) : NULL;
         size_t len = end != NULL ? (size_t)(end - line) + 1 : unread;
-        if (len > WEFT__LIMIT_FILE_LINE)
+        if (len > file->line_max)
             return WEFT_ETOO_LONG;
         if (end != NULL)
             return (int64_t)len;
         seen = unread;
-        int64_t n = fill(file, self, way);
+        int64_t n = weft__cursor_fill(file, self, way);
         if (n < 0)
             return n;
         if (n == 0)
@@ -318,6 +349,10 @@ int64_t weft_file_read_line(weft_file *file, char **ret)
     int way = weft__cursor_enter(file, "read", WEFT__FILE_TO_READ, &self);
     if (way < 0)
         return way;
+    if (__builtin_expect(file->text != NULL, 0)) {
+        int64_t n = weft__text_read_line(file, self, (enum weft__file_way)way, ret);
+        return weft__cursor_leave(file, n);
+    }
     int64_t len = find_line(file, self, (enum weft__file_way)way);
     if (len > 0) {
         *ret = file->bytes + file->rpos;
@@ -329,7 +364,7 @@ int64_t weft_file_read_line(weft_file *file, char **ret)
     }
     weft__cursor_leave(file, 0);
     if (len == WEFT_ETOO_LONG)
-        return weft__fail(WEFT_ETOO_LONG, "read %s: a line longer than %d bytes (FILE_LINE)",
-                          file->path, (int)WEFT__LIMIT_FILE_LINE);
+        return weft__fail(WEFT_ETOO_LONG, "read %s: a line longer than %zu bytes (FILE_LINE)",
+                          file->path, file->line_max);
     return len < 0 ? weft__file_fail(len, "read", file->path) : len;
 }

@@ -190,14 +190,15 @@ int weft__file_step_open(enum weft__file_way way, const char *path, int flags, u
 }
 
 /*
- * The folder that was asked about last, and whether it lies in memory.  Where something else is
- * mounted there meanwhile, the answer costs time and nothing else.
+ * The folder that was asked about last, and where it lies.  Where something else is mounted
+ * there meanwhile, the answer costs time and nothing else.
  */
 static _Thread_local char last_folder[256];
 static _Thread_local bool last_in_memory;
+static _Thread_local bool last_on_disk;
 
-/* Does the folder in which path stands, or would stand, lie in memory? */
-static bool is_in_memory(const char *path)
+/* Asks where the folder lies in which path stands, or would stand. */
+static bool ask_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
     size_t len = slash == NULL ? 0 : (size_t)(slash - path) + 1;
@@ -208,7 +209,7 @@ static bool is_in_memory(const char *path)
     if (len >= sizeof last_folder)
         return false;
     if (strncmp(last_folder, path, len) == 0 && last_folder[len] == '\0')
-        return last_in_memory;
+        return true;
     memcpy(last_folder, path, len);
     last_folder[len] = '\0';
     int fd = open_cached(last_folder, O_PATH | O_CLOEXEC | O_DIRECTORY);
@@ -217,8 +218,19 @@ static bool is_in_memory(const char *path)
         return false;
     }
     last_in_memory = weft__mount_in_memory(fd);
+    last_on_disk = weft__mount_on_disk(fd);
     close(fd);
-    return last_in_memory;
+    return true;
+}
+
+static bool is_in_memory(const char *path)
+{
+    return ask_folder(path) && last_in_memory;
+}
+
+bool weft__file_is_on_disk(const char *path)
+{
+    return ask_folder(path) && last_on_disk;
 }
 
 enum weft__file_way weft__file_way_creating(const struct weft_task *self, const char *path)
@@ -232,7 +244,7 @@ static int64_t read_plain(const struct weft__handle *handle, void *data, size_t 
 {
     ssize_t n;
     do {
-        n = pread(handle->fd.fd, data, len, offset);
+        n = offset < 0 ? read(handle->fd.fd, data, len) : pread(handle->fd.fd, data, len, offset);
     } while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : n;
 }
@@ -306,13 +318,13 @@ int64_t weft__file_step_write(enum weft__file_way way, struct weft__handle *hand
     if (way == WEFT__FILE_RING)
         return transfer_ring(handle, IORING_OP_WRITE, (uintptr_t)data, len, offset);
     do {
-        n = pwrite(handle->fd.fd, data, len, offset);
+        n = offset < 0 ? write(handle->fd.fd, data, len) : pwrite(handle->fd.fd, data, len, offset);
     } while (n < 0 && errno == EINTR);
     count_inline(n);
     return n < 0 ? -errno : n;
 }
 
-static int step_sync(enum weft__file_way way, struct weft__handle *handle)
+static int step_sync(enum weft__file_way way, struct weft__handle *handle, bool data_only)
 {
     int err = weft__file_fault_hit(WEFT__FILE_CALL_SYNC, NULL);
     if (err < 0)
@@ -321,9 +333,10 @@ static int step_sync(enum weft__file_way way, struct weft__handle *handle)
         return (int)run_ring(&(struct weft__sqe){
             .opcode = IORING_OP_FSYNC,
             .fd = handle->fd.fd,
+            .op_flags = data_only ? IORING_FSYNC_DATASYNC : 0,
         });
     do {
-        err = fsync(handle->fd.fd);
+        err = data_only ? fdatasync(handle->fd.fd) : fsync(handle->fd.fd);
     } while (err < 0 && errno == EINTR);
     return err < 0 ? -errno : 0;
 }
@@ -369,7 +382,7 @@ static int run_step(void *arg)
                                              step->offset);
         break;
     case WEFT__FILE_CALL_SYNC:
-        step->result = step_sync(WEFT__FILE_PLAIN, step->handle);
+        step->result = step_sync(WEFT__FILE_PLAIN, step->handle, step->flags != 0);
         break;
     default:
         step->result = step_truncate(step->handle, step->offset);
@@ -384,7 +397,30 @@ static int64_t offload_step(struct step *step)
     return err < 0 ? err : step->result;
 }
 
+bool weft__file_has_ring(const struct weft_task *self)
+{
+    return weft__file_way_waiting(self, IORING_OP_READ) == WEFT__FILE_RING;
+}
+
+int weft__file_offload(enum weft__file_way way, weft_fn fn, void *arg)
+{
+    if (way == WEFT__FILE_PLAIN)
+        return fn(arg);
+    return weft__offload(WEFT__OFFLOAD_FILES, fn, arg);
+}
+
 /* ---- ladders ---- */
+
+/* O_DIRECT wants whole blocks.  As dd does: for a transfer of another shape it is turned off. */
+static void keep_aligned(struct weft__handle *handle, const void *data, size_t len, int64_t offset)
+{
+    if ((((uintptr_t)data | len | (uint64_t)offset) & (WEFT__FILE_PAGE - 1)) == 0)
+        return;
+    int flags = fcntl(handle->fd.fd, F_GETFL);
+    if (flags >= 0)
+        fcntl(handle->fd.fd, F_SETFL, flags & ~O_DIRECT);
+    handle->direct = false;
+}
 
 int weft__file_do_open(struct weft_task *self, enum weft__file_way way, const char *path, int flags,
                        unsigned mode)
@@ -412,6 +448,8 @@ int64_t weft__file_do_read(struct weft_task *self, enum weft__file_way way,
 {
     if (handle->stream)
         return weft__stream_read(handle, data, len);
+    if (handle->direct)
+        keep_aligned(handle, data, len, offset);
     if (way == WEFT__FILE_NOWAIT) {
         int64_t n = weft__file_step_read(way, handle, data, len, offset);
         if (n != -EAGAIN)
@@ -435,6 +473,8 @@ int64_t weft__file_do_write(struct weft_task *self, enum weft__file_way way,
 {
     if (handle->stream)
         return weft__stream_write(handle, data, len);
+    if (handle->direct)
+        keep_aligned(handle, data, len, offset);
     if (way == WEFT__FILE_NOWAIT) {
         int64_t n = weft__file_step_write(way, handle, data, len, offset);
         if (n != -EAGAIN)
@@ -452,13 +492,15 @@ int64_t weft__file_do_write(struct weft_task *self, enum weft__file_way way,
                                        .offset = offset});
 }
 
-int weft__file_do_sync(struct weft_task *self, enum weft__file_way way, struct weft__handle *handle)
+int weft__file_do_sync(struct weft_task *self, enum weft__file_way way, struct weft__handle *handle,
+                       bool data_only)
 {
     if (way != WEFT__FILE_PLAIN)
         way = weft__file_way_waiting(self, IORING_OP_FSYNC);
     if (way != WEFT__FILE_POOL)
-        return step_sync(way, handle);
-    return (int)offload_step(&(struct step){.call = WEFT__FILE_CALL_SYNC, .handle = handle});
+        return step_sync(way, handle, data_only);
+    return (int)offload_step(
+        &(struct step){.call = WEFT__FILE_CALL_SYNC, .handle = handle, .flags = data_only});
 }
 
 int weft__file_do_truncate(struct weft_task *self, enum weft__file_way way,

@@ -8,11 +8,13 @@
 #ifndef WEFT_FILE_FILE_INT_H
 #define WEFT_FILE_FILE_INT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <weft/file.h>
+#include <weft/file_more.h>
 
 #include "run/run_int.h"
 
@@ -37,6 +39,9 @@ struct weft__handle {
     bool stream;
     bool append;
     bool nonblocking;  /* O_NONBLOCK is still set: a ring read would fail instead of waiting */
+    bool blocking;     /* a stream without O_NONBLOCK, which others may hold too: leave it so */
+    bool shared;       /* others may move the kernel's position: the cursor is that position */
+    bool direct;       /* O_DIRECT, until a transfer is not aligned */
     bool await_writer; /* a FIFO whose first writer has not come: its end is not the end */
 };
 
@@ -61,6 +66,9 @@ enum weft__file_way weft__file_way_waiting(const struct weft_task *self, uint8_t
 /* The way to create or truncate path: at once where its folder lies in memory. */
 enum weft__file_way weft__file_way_creating(const struct weft_task *self, const char *path);
 
+/* Do files beside path lie on a disk whose cached pages are read without waiting? */
+bool weft__file_is_on_disk(const char *path);
+
 /* Single system calls: a count, a descriptor, or a negative errno; no message. */
 int weft__file_step_open(enum weft__file_way way, const char *path, int flags, unsigned mode);
 int64_t weft__file_step_read(enum weft__file_way way, struct weft__handle *handle, void *data,
@@ -79,13 +87,15 @@ int64_t weft__file_do_read(struct weft_task *self, enum weft__file_way way,
 int64_t weft__file_do_write(struct weft_task *self, enum weft__file_way way,
                             struct weft__handle *handle, const void *data, size_t len,
                             int64_t offset);
-int weft__file_do_sync(struct weft_task *self, enum weft__file_way way,
-                       struct weft__handle *handle);
+int weft__file_do_sync(struct weft_task *self, enum weft__file_way way, struct weft__handle *handle,
+                       bool data_only);
 int weft__file_do_truncate(struct weft_task *self, enum weft__file_way way,
                            struct weft__handle *handle, int64_t size);
 
 /* Takes the descriptor and learns what it is; -EISDIR for a folder: then it is closed. */
 int weft__handle_init(struct weft__handle *handle, int fd, int flags, int64_t *ret_size);
+/* The same for a descriptor of the caller's, which stays open where it fails. */
+int weft__handle_adopt(struct weft__handle *handle, int fd, int64_t *ret_size);
 /* Closes; the error is one of delayed writing. */
 int weft__handle_close(struct weft__handle *handle);
 int64_t weft__handle_size(struct weft__handle *handle);
@@ -93,6 +103,13 @@ int64_t weft__handle_size(struct weft__handle *handle);
 /* Streams: as the calls above; they wait for readiness, and SIGPIPE is an error instead. */
 int64_t weft__stream_read(struct weft__handle *handle, void *data, size_t len);
 int64_t weft__stream_write(struct weft__handle *handle, const void *data, size_t len);
+/* Around a system call that may raise SIGPIPE: the error is enough. */
+struct weft__pipe_guard {
+    sigset_t old;
+    bool was_pending;
+};
+void weft__pipe_guard_begin(struct weft__pipe_guard *guard);
+void weft__pipe_guard_end(struct weft__pipe_guard *guard, bool raised);
 /* A FIFO without a reader cannot be opened for writing: tries until one is there. */
 int weft__stream_open_fifo(const char *path, int flags);
 
@@ -100,12 +117,21 @@ int weft__stream_open_fifo(const char *path, int flags);
 enum weft__file_fs weft__mount_find(uint64_t device);
 enum weft__file_fs weft__mount_learn(int fd, uint64_t device);
 bool weft__mount_in_memory(int fd);
+bool weft__mount_on_disk(int fd);
+
+/* A whole file by plain system calls, on any thread; -EAGAIN: it is no regular file. */
+int weft__whole_read_plain(const char *path, char **ret, size_t *ret_len);
+int weft__whole_write_plain(const char *path, const void *data, size_t len);
 
 /* Sets "verb path: text" and returns err; a cancellation and missing memory keep their own. */
 int weft__file_fail(int64_t err, const char *verb, const char *path);
 
 /* WEFT_FILE_BACKEND: "inline", "ring" or "pool"; "auto" if nothing is forced. */
 const char *weft__file_backend(void);
+/* True if the way for a waiting read is the ring. */
+bool weft__file_has_ring(const struct weft_task *self);
+/* fn(arg) in a worker thread, or here in the plain way. */
+int weft__file_offload(enum weft__file_way way, weft_fn fn, void *arg);
 
 /* ---- the cursor ---- */
 
@@ -120,8 +146,12 @@ const char *weft__file_backend(void);
 struct weft_file {
     struct weft__handle handle;
     char *bytes;
-    size_t cap;   /* of bytes, without the page behind it for a NUL */
-    size_t ahead; /* how much is read at a time; 0: the least, after a seek */
+    size_t cap;    /* of bytes, without the page behind it for a NUL */
+    size_t ahead;  /* how much is read at a time; 0: the least, after a seek */
+    size_t first;  /* what ahead begins with */
+    size_t behind; /* bytes collected before they are written; 0: none */
+    size_t line_max;
+    struct weft__text *text; /* NULL: bytes as they are */
     size_t rpos;
     size_t rend;
     size_t pending;
@@ -133,8 +163,16 @@ struct weft_file {
     bool at_end; /* append: offset is wherever the end is now */
     bool busy;   /* a task is inside a call that uses the cursor */
     bool stale;  /* the file was changed by position meanwhile: forget what was read ahead */
+    bool fresh;  /* unbuffered: nothing that was read ahead is kept between calls */
+    char mode[8];
     char path[];
 };
+
+/* Before an operation that does not use the cursor; the way, or an error with its message. */
+int weft__file_begin_at(struct weft_file *file, const char *verb, bool allowed, int64_t offset,
+                        struct weft_task **ret_self);
+/* The file has changed behind the cursor's back. */
+void weft__file_changed(struct weft_file *file);
 
 enum weft__file_need { WEFT__FILE_TO_READ = 1, WEFT__FILE_TO_WRITE = 2 };
 
@@ -148,12 +186,44 @@ int weft__cursor_flush(struct weft_file *file, struct weft_task *self, enum weft
 /* Forgets what was read ahead; the cursor stays where it is. */
 void weft__cursor_drop(struct weft_file *file);
 void weft__cursor_free(struct weft_file *file);
+/* Brings more bytes behind those that are there: how many, 0 at the end. */
+int64_t weft__cursor_fill(struct weft_file *file, struct weft_task *self, enum weft__file_way way);
+/* What is there, at least a byte; 0 at the end. */
+int64_t weft__cursor_read_some(struct weft_file *file, struct weft_task *self,
+                               enum weft__file_way way, char *data, size_t len);
+/* All of len, unless the end, or an error that the next call meets again, comes before. */
+int64_t weft__cursor_read_full(struct weft_file *file, struct weft_task *self,
+                               enum weft__file_way way, char *data, size_t len);
+int weft__cursor_write(struct weft_file *file, struct weft_task *self, enum weft__file_way way,
+                       const char *data, size_t len);
+/* A new place, after a flush; no message. */
+int64_t weft__cursor_seek(struct weft_file *file, struct weft_task *self, enum weft__file_way way,
+                          int64_t offset, int whence);
 /* Learns where the end is, if that is where the cursor is. */
 int weft__cursor_settle(struct weft_file *file);
 static inline int64_t weft__cursor_tell(const struct weft_file *file)
 {
     return file->offset - (int64_t)(file->rend - file->rpos) + (int64_t)file->pending;
 }
+
+/* ---- text (text.c) ---- */
+
+/* For a file that is open as text; -ENOMEM, or -EINVAL for an encoding that iconv lacks. */
+int weft__text_new(const char *encoding, const char *newline, bool replace,
+                   struct weft__text **ret);
+void weft__text_free(struct weft__text *text);
+/* Inside a call that uses the cursor; these set the message. full: as much as len. */
+int64_t weft__text_read(struct weft_file *file, struct weft_task *self, enum weft__file_way way,
+                        char *data, size_t len, bool full);
+int64_t weft__text_read_line(struct weft_file *file, struct weft_task *self,
+                             enum weft__file_way way, char **ret);
+int weft__text_write(struct weft_file *file, struct weft_task *self, enum weft__file_way way,
+                     const char *data, size_t len);
+/* A place in the file; without a message. */
+int64_t weft__text_tell(struct weft_file *file, struct weft_task *self, enum weft__file_way way);
+int64_t weft__text_seek(struct weft_file *file, struct weft_task *self, enum weft__file_way way,
+                        int64_t offset, int whence);
+int weft__text_copy(const struct weft__text *text, struct weft__text **ret);
 
 /* ---- a seam for tests ---- */
 
@@ -165,6 +235,8 @@ enum weft__file_call {
     WEFT__FILE_CALL_STAT,
     WEFT__FILE_CALL_SYNC,
     WEFT__FILE_CALL_TRUNCATE,
+    WEFT__FILE_CALL_LOCK,
+    WEFT__FILE_CALL_ALLOCATE,
     WEFT__FILE_CALL_CLOSE
 };
 

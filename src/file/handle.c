@@ -69,6 +69,14 @@ bool weft__mount_in_memory(int fd)
             info.f_type == CGROUP2_SUPER_MAGIC);
 }
 
+bool weft__mount_on_disk(int fd)
+{
+    struct statfs info;
+    return fstatfs(fd, &info) == 0 &&
+           (info.f_type == EXT4_SUPER_MAGIC || info.f_type == XFS_SUPER_MAGIC ||
+            info.f_type == BTRFS_SUPER_MAGIC || info.f_type == F2FS_SUPER_MAGIC);
+}
+
 enum weft__file_fs weft__mount_learn(int fd, uint64_t device)
 {
     enum weft__file_fs fs = weft__mount_in_memory(fd) ? WEFT__FILE_FS_MEMORY : WEFT__FILE_FS_WAITS;
@@ -81,7 +89,7 @@ enum weft__file_fs weft__mount_learn(int fd, uint64_t device)
 
 /* ---- handles ---- */
 
-int weft__handle_init(struct weft__handle *handle, int fd, int flags, int64_t *ret_size)
+static int handle_learn(struct weft__handle *handle, int fd, int flags, int64_t *ret_size)
 {
     struct stat st;
     int err = weft__file_fault_hit(WEFT__FILE_CALL_STAT, NULL);
@@ -90,18 +98,37 @@ int weft__handle_init(struct weft__handle *handle, int fd, int flags, int64_t *r
         err = -errno;
     if (err == 0 && S_ISDIR(st.st_mode))
         err = -EISDIR;
-    if (err < 0) {
-        close(fd);
+    if (err < 0)
         return err;
-    }
     handle->open = true;
     handle->stream = !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
     handle->await_writer = S_ISFIFO(st.st_mode) && (flags & O_ACCMODE) == O_RDONLY;
     handle->append = (flags & O_APPEND) != 0;
     handle->nonblocking = (flags & O_NONBLOCK) != 0;
+    handle->direct = (flags & O_DIRECT) != 0;
     handle->device = st.st_dev;
     handle->fs = weft__mount_find(st.st_dev);
     *ret_size = st.st_size;
+    return 0;
+}
+
+int weft__handle_init(struct weft__handle *handle, int fd, int flags, int64_t *ret_size)
+{
+    int err = handle_learn(handle, fd, flags, ret_size);
+    if (err < 0)
+        close(fd);
+    return err;
+}
+
+int weft__handle_adopt(struct weft__handle *handle, int fd, int64_t *ret_size)
+{
+    int flags = fcntl(fd, F_GETFL);
+    int err = flags < 0 ? -errno : handle_learn(handle, fd, flags, ret_size);
+    if (err < 0)
+        return err;
+    handle->await_writer = false;
+    handle->blocking = handle->stream && (flags & O_NONBLOCK) == 0;
+    handle->shared = !handle->stream;
     return 0;
 }
 

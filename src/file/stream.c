@@ -7,12 +7,16 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "file/file_int.h"
 
-enum { STREAM_IO_MAX = 0x7ffff000 };
+enum {
+    STREAM_IO_MAX = 0x7ffff000,
+    PIECE_SURE = 256 /* bytes that a terminal takes without waiting when it polls as writable */
+};
 
 static int64_t wait_ready(struct weft__handle *handle, uint32_t events)
 {
@@ -34,13 +38,58 @@ static int64_t await_writer(struct weft__handle *handle)
     return n;
 }
 
+/*
+ * O_NONBLOCK belongs to all who hold the description, which a descriptor that was handed to us
+ * shares with a shell or a parent: it is left alone, and the kernel asked each time.
+ */
+static bool lacks_nowait(int err)
+{
+    return err == EOPNOTSUPP || err == ENOSYS || err == EINVAL || err == ESPIPE;
+}
+
+static bool is_ready(int fd, short events)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = events};
+    return poll(&poll_fd, 1, 0) > 0;
+}
+
+static ssize_t read_now(const struct weft__handle *handle, void *data, size_t len)
+{
+    struct iovec part = {.iov_base = data, .iov_len = len};
+    int fd = handle->fd.fd;
+    if (!handle->blocking)
+        return read(fd, data, len);
+    ssize_t n = preadv2(fd, &part, 1, -1, RWF_NOWAIT);
+    if (n >= 0 || !lacks_nowait(errno))
+        return n;
+    if (is_ready(fd, POLLIN))
+        return read(fd, data, len);
+    errno = EAGAIN;
+    return -1;
+}
+
+static ssize_t write_now(const struct weft__handle *handle, const void *data, size_t len)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+    int fd = handle->fd.fd;
+    if (!handle->blocking)
+        return write(fd, data, len);
+    ssize_t n = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
+    if (n >= 0 || !lacks_nowait(errno))
+        return n;
+    if (is_ready(fd, POLLOUT))
+        return write(fd, data, len < PIECE_SURE ? len : PIECE_SURE);
+    errno = EAGAIN;
+    return -1;
+}
+
 int64_t weft__stream_read(struct weft__handle *handle, void *data, size_t len)
 {
     int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_READ, &len);
     if (n == 0 && handle->await_writer)
         n = await_writer(handle);
     while (n >= 0) {
-        n = read(handle->fd.fd, data, len < STREAM_IO_MAX ? len : STREAM_IO_MAX);
+        n = read_now(handle, data, len < STREAM_IO_MAX ? len : STREAM_IO_MAX);
         if (n >= 0)
             return n;
         if (errno == EAGAIN)
@@ -51,25 +100,38 @@ int64_t weft__stream_read(struct weft__handle *handle, void *data, size_t len)
     return n;
 }
 
-/* write(2), but where nobody reads any more the error is enough: no SIGPIPE. */
-static int64_t write_without_signal(int fd, const void *data, size_t len)
+void weft__pipe_guard_begin(struct weft__pipe_guard *guard)
 {
     sigset_t pipe_only;
     sigset_t pending;
-    sigset_t old;
     sigemptyset(&pipe_only);
     sigaddset(&pipe_only, SIGPIPE);
     sigpending(&pending);
-    pthread_sigmask(SIG_BLOCK, &pipe_only, &old);
-    int64_t n = write(fd, data, len);
-    if (n < 0)
-        n = -errno;
-    if (n == -EPIPE && !sigismember(&pending, SIGPIPE)) {
+    guard->was_pending = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &guard->old);
+}
+
+void weft__pipe_guard_end(struct weft__pipe_guard *guard, bool raised)
+{
+    sigset_t pipe_only;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    if (raised && !guard->was_pending) {
         const struct timespec at_once = {0};
         while (sigtimedwait(&pipe_only, NULL, &at_once) < 0 && errno == EINTR)
             continue;
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_sigmask(SIG_SETMASK, &guard->old, NULL);
+}
+
+static int64_t write_without_signal(const struct weft__handle *handle, const void *data, size_t len)
+{
+    struct weft__pipe_guard guard;
+    weft__pipe_guard_begin(&guard);
+    int64_t n = write_now(handle, data, len);
+    if (n < 0)
+        n = -errno;
+    weft__pipe_guard_end(&guard, n == -EPIPE);
     return n;
 }
 
@@ -77,7 +139,7 @@ int64_t weft__stream_write(struct weft__handle *handle, const void *data, size_t
 {
     int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_WRITE, &len);
     while (n >= 0) {
-        n = write_without_signal(handle->fd.fd, data, len < STREAM_IO_MAX ? len : STREAM_IO_MAX);
+        n = write_without_signal(handle, data, len < STREAM_IO_MAX ? len : STREAM_IO_MAX);
         if (n >= 0)
             return n;
         if (n == -EAGAIN)

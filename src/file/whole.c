@@ -215,6 +215,40 @@ static int whole_end(struct whole *whole, int err)
     return weft__file_fail(err, whole->verb, whole->path);
 }
 
+static int plain_end(struct whole *whole, int err)
+{
+    int closed = weft__handle_close(&whole->handle);
+    err = err < 0 ? err : closed;
+    if (err < 0)
+        weft__free(whole->data);
+    return err;
+}
+
+int weft__whole_read_plain(const char *path, char **ret, size_t *ret_len)
+{
+    struct whole whole = {.path = path, .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY};
+    int err = whole_read(&whole, WEFT__FILE_PLAIN);
+    err = plain_end(&whole, err == IS_STREAM ? -EAGAIN : err);
+    if (err < 0)
+        return err;
+    whole.data[whole.len] = '\0';
+    *ret = whole.data;
+    *ret_len = whole.len;
+    return 0;
+}
+
+int weft__whole_write_plain(const char *path, const void *data, size_t len)
+{
+    struct whole whole = {
+        .path = path,
+        .from = data != NULL ? data : "",
+        .cap = len,
+        .flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+    };
+    int err = whole_write(&whole, WEFT__FILE_PLAIN);
+    return plain_end(&whole, err == IS_STREAM || err == -ENXIO ? -EAGAIN : err);
+}
+
 int weft_read_file(const char *path, char **ret, size_t *ret_len)
 {
     if (path == NULL || ret == NULL)

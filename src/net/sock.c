@@ -399,6 +399,16 @@ static int sock_is_quiet(void *self)
     return recv(sock->endpoint.fd.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
+static int sock_direct(void *self, weft_stream_direct *ret)
+{
+    struct sock *sock = self;
+    bool quiet = sock->filling_len == 0 && sock->flying == NULL && sock->error == 0;
+    if (!quiet || weft__endpoint_check(&sock->endpoint, "use") < 0)
+        return -EBUSY;
+    *ret = (weft_stream_direct){sock->endpoint.fd.fd, sock->read_timeout, sock->write_timeout};
+    return 0;
+}
+
 static const weft_stream_ops sock_ops = {
     .size = sizeof sock_ops,
     .name = "socket",
@@ -410,6 +420,7 @@ static const weft_stream_ops sock_ops = {
     .close = sock_close,
     .free = sock_free,
     .is_quiet = sock_is_quiet,
+    .direct = sock_direct,
 };
 
 int weft__sock_new(int descriptor, const weft_address *peer, weft_stream **ret)

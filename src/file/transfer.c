@@ -1,0 +1,380 @@
+/*
+ * transfer.c - files as streams, and bytes that the kernel moves between files and sockets.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "file/file_int.h"
+#include "stream/stream_int.h"
+
+enum { PIECE = 64 * 1024, SEND_PIECE = 256 * 1024, NO_WAY = 1 };
+
+/* ---- a file as a stream ---- */
+
+struct file_stream {
+    weft_file *file; /* NULL once it is closed */
+};
+
+static int64_t stream_read(void *self, void *data, size_t len)
+{
+    const struct file_stream *stream = self;
+    return weft_file_read_some(stream->file, data, len);
+}
+
+static int stream_writev(void *self, const weft_slice *slices, size_t n)
+{
+    const struct file_stream *stream = self;
+    return weft_file_writev(stream->file, slices, n);
+}
+
+static int stream_flush(void *self)
+{
+    const struct file_stream *stream = self;
+    return weft_file_flush(stream->file);
+}
+
+static int stream_close(void *self)
+{
+    struct file_stream *stream = self;
+    weft_file *file = stream->file;
+    stream->file = NULL;
+    return weft_file_close(file);
+}
+
+static void stream_free(void *self)
+{
+    struct file_stream *stream = self;
+    weft_file_close(stream->file);
+    weft__free(stream);
+}
+
+static const weft_stream_ops file_stream_ops = {
+    .size = sizeof file_stream_ops,
+    .name = "file",
+    .read = stream_read,
+    .writev = stream_writev,
+    .flush = stream_flush,
+    .close = stream_close,
+    .free = stream_free,
+};
+
+int weft_file_stream(weft_file *file, weft_stream **ret)
+{
+    if (file == NULL || ret == NULL) {
+        weft_file_close(file);
+        return weft__fail(-EINVAL, "weft_file_stream without a file or a place for the stream");
+    }
+    struct file_stream *self = weft__alloc(sizeof *self);
+    if (self == NULL) {
+        weft_file_close(file);
+        return weft__fail_nomem();
+    }
+    self->file = file;
+    return weft_stream_new(&file_stream_ops, self, ret);
+}
+
+/* ---- the socket under a stream ---- */
+
+/* A descriptor of our own for the same socket, so that waiting for it disturbs nobody. */
+struct direct {
+    struct weft__fd fd;
+    int64_t timeout;
+};
+
+static int direct_open(weft_stream *stream, bool writing, struct direct *direct)
+{
+    weft_stream_direct of = {.fd = -1};
+    if (stream->ops.direct == NULL || stream->closed || stream->ops.direct(stream->self, &of) < 0)
+        return NO_WAY;
+    int fd = fcntl(of.fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0)
+        return NO_WAY;
+    int err = weft__fd_init(&direct->fd, fd);
+    if (err < 0) {
+        close(fd);
+        return err;
+    }
+    direct->timeout = writing ? of.write_timeout : of.read_timeout;
+    return 0;
+}
+
+static int direct_wait(struct direct *direct, uint32_t events)
+{
+    struct weft__op op = {.kind = WEFT__OP_POLL, .fd = &direct->fd, .flags = events};
+    int64_t n = weft__op_run(&op, direct->timeout);
+    if (n == -ETIMEDOUT)
+        return events == POLLIN ? WEFT_EREAD_TIMEOUT : WEFT_EWRITE_TIMEOUT;
+    return n < 0 ? (int)n : 0;
+}
+
+/* ---- sending ---- */
+
+struct sending {
+    struct weft_file *file;
+    struct weft_task *self;
+    enum weft__file_way way;
+    int64_t offset;
+    int64_t left;
+    int socket;
+    int64_t result;
+};
+
+static int run_sendfile(void *arg)
+{
+    struct sending *sending = arg;
+    struct weft__pipe_guard guard;
+    size_t len = sending->left < SEND_PIECE ? (size_t)sending->left : SEND_PIECE;
+    int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_READ, &len);
+    if (n == 0) {
+        off_t offset = sending->offset;
+        weft__pipe_guard_begin(&guard);
+        n = sendfile(sending->socket, sending->file->handle.fd.fd, &offset, len);
+        if (n < 0)
+            n = -errno;
+        weft__pipe_guard_end(&guard, n == -EPIPE);
+    }
+    sending->result = n;
+    return 0;
+}
+
+/* Does the page cache have the piece, as far as its first and last byte tell? */
+static bool is_cached(const struct sending *sending)
+{
+    char byte;
+    struct weft__handle *handle = &sending->file->handle;
+    int64_t len = sending->left < SEND_PIECE ? sending->left : SEND_PIECE;
+    return weft__file_step_read(WEFT__FILE_NOWAIT, handle, &byte, 1, sending->offset) >= 0 &&
+           weft__file_step_read(WEFT__FILE_NOWAIT, handle, &byte, 1, sending->offset + len - 1) >=
+               0;
+}
+
+static int64_t send_piece(struct sending *sending, struct direct *direct)
+{
+    for (;;) {
+        bool here = sending->way == WEFT__FILE_PLAIN ||
+                    (sending->way == WEFT__FILE_NOWAIT && is_cached(sending));
+        int err =
+            weft__file_offload(here ? WEFT__FILE_PLAIN : WEFT__FILE_POOL, run_sendfile, sending);
+        if (err < 0)
+            return err;
+        if (sending->result == -EAGAIN)
+            err = direct_wait(direct, POLLOUT);
+        else if (sending->result != -EINTR)
+            return sending->result;
+        if (err < 0)
+            return err;
+    }
+}
+
+/* The number of bytes; or NO_WAY in *ret_err if the kernel cannot do it. */
+static int64_t send_direct(struct sending *sending, struct direct *direct, int *ret_err)
+{
+    int64_t sent = 0;
+    *ret_err = 0;
+    while (sending->left > 0) {
+        int64_t n = send_piece(sending, direct);
+        if (sent == 0 && (n == -EINVAL || n == -ENOSYS || n == -EOPNOTSUPP))
+            *ret_err = NO_WAY;
+        else if (n < 0)
+            *ret_err = (int)n;
+        if (n <= 0)
+            break;
+        sent += n;
+        sending->offset += n;
+        sending->left -= n;
+        *ret_err = weft__file_pace(sending->self);
+        if (*ret_err < 0)
+            break;
+    }
+    return sent;
+}
+
+static int64_t send_copied(struct weft_file *file, int64_t offset, int64_t left,
+                           weft_stream *stream)
+{
+    int64_t sent = 0;
+    int64_t n = 1;
+    char *data = weft__pages_alloc(PIECE);
+    if (data == NULL)
+        return weft__fail_nomem();
+    while (left > 0 && n > 0) {
+        n = weft_file_read_at(file, data, left < PIECE ? (size_t)left : PIECE, offset + sent);
+        int err = n > 0 ? weft_stream_write(stream, data, (size_t)n) : 0;
+        if (err < 0)
+            n = err;
+        sent += n > 0 ? n : 0;
+        left -= n > 0 ? n : 0;
+    }
+    if (n >= 0)
+        n = weft_stream_flush(stream);
+    weft__pages_free(data, PIECE);
+    return n < 0 ? n : sent;
+}
+
+int64_t weft_file_send(weft_file *file, int64_t offset, int64_t len, weft_stream *stream)
+{
+    struct sending sending = {.file = file, .offset = offset};
+    struct direct direct;
+    if (stream == NULL)
+        return weft__fail(-EINVAL, "weft_file_send without a stream");
+    bool allowed = file != NULL && file->readable;
+    int way = weft__file_begin_at(file, "send", allowed, offset, &sending.self);
+    int err = way < 0 ? way : weft_stream_flush(stream);
+    if (err < 0)
+        return err;
+    sending.way = (enum weft__file_way)way;
+    sending.left = len < 0 ? INT64_MAX - offset : len;
+    err = direct_open(stream, true, &direct);
+    if (err < 0)
+        return err;
+    if (err == NO_WAY)
+        return send_copied(file, offset, sending.left, stream);
+    sending.socket = direct.fd.fd;
+    stream->writing = true;
+    int64_t sent = send_direct(&sending, &direct, &err);
+    stream->writing = false;
+    weft__fd_close(&direct.fd);
+    if (err == NO_WAY)
+        return send_copied(file, offset, sending.left, stream);
+    return err < 0 ? weft__file_fail(err, "send", file->path) : sent;
+}
+
+/* ---- receiving ---- */
+
+struct receiving {
+    struct weft_file *file;
+    int64_t offset;
+    int64_t left;
+    int pipe[2];
+    size_t piped;
+};
+
+/* What the pipe holds goes into the file, whatever happens to the task: it was taken. */
+static int run_drain(void *arg)
+{
+    struct receiving *receiving = arg;
+    while (receiving->piped > 0) {
+        size_t len = receiving->piped;
+        off_t offset = receiving->offset;
+        int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_WRITE, &len);
+        if (n < 0)
+            return (int)n;
+        n = splice(receiving->pipe[0], NULL, receiving->file->handle.fd.fd, &offset, len,
+                   SPLICE_F_MOVE);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        receiving->offset += n;
+        receiving->piped -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Bytes that came and are in the file, 0 at the end of the stream, or an error. */
+static int64_t receive_piece(struct receiving *receiving, struct direct *direct,
+                             enum weft__file_way way)
+{
+    size_t len = receiving->left < PIECE ? (size_t)receiving->left : PIECE;
+    ssize_t n;
+    for (;;) {
+        n = splice(direct->fd.fd, NULL, receiving->pipe[1], NULL, len,
+                   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (n >= 0)
+            break;
+        int err = errno == EAGAIN ? direct_wait(direct, POLLIN) : errno == EINTR ? 0 : -errno;
+        if (err < 0)
+            return err;
+    }
+    receiving->piped = (size_t)n;
+    int err = way == WEFT__FILE_POOL ? weft__file_offload(way, run_drain, receiving) : 0;
+    /* A job that never began because the task was cancelled is done here. */
+    if (receiving->piped > 0 && (err == 0 || err == -ECANCELED))
+        err = run_drain(receiving);
+    return err < 0 ? err : n;
+}
+
+static int64_t receive_direct(struct receiving *receiving, struct direct *direct,
+                              struct weft_task *self, enum weft__file_way way, int *ret_err)
+{
+    int64_t came = 0;
+    *ret_err = 0;
+    while (receiving->left > 0) {
+        int64_t n = receive_piece(receiving, direct, way);
+        if (came == 0 && receiving->piped == 0 && (n == -EINVAL || n == -ENOSYS))
+            *ret_err = NO_WAY;
+        else if (n < 0)
+            *ret_err = (int)n;
+        if (n <= 0)
+            break;
+        came += n;
+        receiving->left -= n;
+        *ret_err = weft__file_pace(self);
+        if (*ret_err < 0)
+            break;
+    }
+    return came;
+}
+
+static int64_t receive_copied(struct weft_file *file, int64_t offset, int64_t left,
+                              weft_stream *stream)
+{
+    int64_t came = 0;
+    int64_t n = 1;
+    char *data = weft__pages_alloc(PIECE);
+    if (data == NULL)
+        return weft__fail_nomem();
+    while (left > 0 && n > 0) {
+        n = weft_stream_read(stream, data, left < PIECE ? (size_t)left : PIECE);
+        if (n <= 0)
+            break;
+        weft_scope scope;
+        weft_scope_enter_shield(&scope, WEFT_FOREVER);
+        int err = weft_file_write_at(file, data, (size_t)n, offset + came);
+        err = weft_scope_exit(&scope, err);
+        came += err < 0 ? 0 : n;
+        left -= n;
+        n = err < 0 ? err : n;
+    }
+    weft__pages_free(data, PIECE);
+    return n < 0 ? n : came;
+}
+
+int64_t weft_file_receive(weft_file *file, int64_t offset, int64_t len, weft_stream *stream)
+{
+    struct weft_task *self;
+    struct direct direct;
+    if (stream == NULL)
+        return weft__fail(-EINVAL, "weft_file_receive without a stream");
+    bool allowed = file != NULL && file->writable && !file->handle.append;
+    int way = weft__file_begin_at(file, "receive", allowed, offset, &self);
+    if (way < 0)
+        return way;
+    struct receiving receiving = {.file = file, .offset = offset};
+    receiving.left = len < 0 ? INT64_MAX - offset : len;
+    int err = stream->reading ? NO_WAY : direct_open(stream, false, &direct);
+    if (err == 0 && pipe2(receiving.pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
+        weft__fd_close(&direct.fd);
+        err = NO_WAY;
+    }
+    if (err < 0)
+        return err;
+    int64_t came = 0;
+    if (err == 0) {
+        stream->reading = true;
+        came = receive_direct(&receiving, &direct, self, (enum weft__file_way)way, &err);
+        stream->reading = false;
+        close(receiving.pipe[0]);
+        close(receiving.pipe[1]);
+        weft__fd_close(&direct.fd);
+        weft__file_changed(file);
+    }
+    if (err == NO_WAY)
+        return receive_copied(file, offset, receiving.left, stream);
+    return err < 0 ? weft__file_fail(err, "receive", file->path) : came;
+}
