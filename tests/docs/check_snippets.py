@@ -55,6 +55,17 @@ def programs_in_the_readme_are_examples():
 
 
 @tap.test
+def programs_in_the_guide_to_unreliable_apis_are_examples():
+    found = programs(read("docs/guide/unreliable-api.md"))
+    names = ("naive", "policy", "budget", "limits")
+    tap.equal(len(found), len(names), "programs")
+    for name, program in zip(names, found):
+        example = read(f"examples/unreliable_{name}.c").split("\n", 1)[1]
+        if program != example:
+            raise AssertionError(f"the guide does not show examples/unreliable_{name}.c as it is")
+
+
+@tap.test
 def examples_are_short():
     for path in glob.glob(os.path.join(tap.SOURCE, "examples", "*.c")):
         lines = read(path).count("\n")

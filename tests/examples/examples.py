@@ -97,4 +97,15 @@ def example_09_api_demo():
         tap.equal(json.load(file)["attempts"], 3)
 
 
+@tap.test
+def the_guide_to_unreliable_apis_runs():
+    with peers.echo() as base:
+        run("unreliable_naive", base + "/retry/2/naive", expected="200 after 3 calls\n")
+        run("unreliable_policy", base + "/retry/2/policy",
+            expected="attempt 1: 503\nattempt 2: 503\nattempt 3: 200\n")
+        run("unreliable_budget", base + "/status/503",
+            expected="400 calls, retries within the budget: yes, spared by the breaker: some\n")
+        run("unreliable_limits", base, expected="30 of 30\n")
+
+
 tap.main()
