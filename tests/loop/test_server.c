@@ -366,6 +366,8 @@ TASK_TEST(server_without_descriptors_goes_on_when_there_are_some)
     weft_group group;
     weft_stream *streams[N];
     struct rlimit old;
+    if (test_under_valgrind())
+        SKIP("Valgrind accepts a connection and closes it where the kernel would say EMFILE");
     weft_server *server = harness_server(NULL);
     ASSERT_OK(weft_server_listen(server));
     for (int i = 0; i < N; i++) {

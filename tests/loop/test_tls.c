@@ -112,8 +112,16 @@ static int accept_tcp(void *arg)
     return run_server(&listening->side);
 }
 
+/* What the other ways add lies below TLS, and OpenSSL takes seconds a test there. */
+static void once_under_valgrind(void)
+{
+    if (test_under_valgrind())
+        SKIP("one way of TLS is enough under Valgrind");
+}
+
 static void make_tls_tcp(weft_stream **a, weft_stream **b)
 {
+    once_under_valgrind();
     char port[8];
     struct listening server = {.side = {.tls = good_server()}};
     ASSERT_OK(weft_listen("127.0.0.1", 0, NULL, &server.listener));
@@ -137,6 +145,7 @@ static void make_tls_reversed(weft_stream **a, weft_stream **b)
 
 static void make_tls_in_tls(weft_stream **a, weft_stream **b)
 {
+    once_under_valgrind();
     struct side client = {.tls = good_client(), .name = "localhost"};
     struct side server = {.tls = good_server()};
     make_tls_memory(&client.below, &server.below);

@@ -121,5 +121,7 @@ int test_fork(void (*fn)(void *arg), void *arg, char *output, size_t size);
 
 /* How much slower than plain code this build or this tool runs: 1 to 20. */
 int test_slowness(void);
+/* Under Valgrind, where everything is twenty times slower and io_uring is not used. */
+bool test_under_valgrind(void);
 
 #endif

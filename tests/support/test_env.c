@@ -53,9 +53,14 @@ bool test_is_traced(void)
     return tracer != 0;
 }
 
+bool test_under_valgrind(void)
+{
+    return RUNNING_ON_VALGRIND != 0;
+}
+
 int test_slowness(void)
 {
-    if (RUNNING_ON_VALGRIND)
+    if (test_under_valgrind())
         return 20;
 #if defined(__SANITIZE_THREAD__)
     return 10;
