@@ -35,20 +35,25 @@ static int pause(const struct weft__call *call, int64_t left)
     return weft_sleep(left + weft__retry_spread(left));
 }
 
+static int64_t paused_for(const struct weft__call *call)
+{
+    if (call->settings.retry == NULL || weft__retry_is_tested())
+        return 0;
+    return weft__health_paused_for(call->client, call->url);
+}
+
 /* A connection, at a time when the origin wants requests: nobody waits for that with one. */
 static int acquire(struct weft__call *call, struct weft__conn **ret)
 {
     struct weft__conn *conn;
     for (;;) {
-        int64_t left = 0;
-        if (call->settings.retry != NULL)
-            left = weft__health_paused_for(call->client, call->url);
+        int64_t left = paused_for(call);
         int err = left > 0 ? pause(call, left) : 0;
         if (err == 0)
             err = weft__pool_acquire(call->pool, call->url, call->settings.pool, &conn);
         if (err < 0)
             return err;
-        if (call->settings.retry == NULL || weft__health_paused_for(call->client, call->url) == 0)
+        if (paused_for(call) == 0)
             break;
         if (conn->stream != NULL)
             weft__pool_release(conn, weft_now());
@@ -103,11 +108,13 @@ int weft__attempt(struct weft__call *call, weft_response **ret)
     if (policy == NULL || policy->breaker_percent <= 0)
         return exchange(call, ret);
     call->sent = false;
-    int err = weft__health_admit(call->client, call->url, policy);
+    bool probe;
+    int err = weft__health_admit(call->client, call->url, policy, &probe);
     if (err < 0)
         return err;
     err = exchange(call, ret);
-    weft__health_report(call->client, call->url, policy, outcome_of(err, err == 0 ? *ret : NULL));
+    weft__health_report(call->client, call->url, policy, probe,
+                        outcome_of(err, err == 0 ? *ret : NULL));
     return err;
 }
 
@@ -202,7 +209,11 @@ static int all_hops(struct weft__call *call, struct weft__retrying *retrying, we
 {
     for (;;) {
         weft_response *response = NULL;
-        int err = hop(call, retrying, &response);
+        int err = 0;
+        if (call->settings.retry != NULL)
+            err = weft__health_call(call->client, call->url);
+        if (err == 0)
+            err = hop(call, retrying, &response);
         if (err < 0)
             return err;
         if (!weft__redirect_wanted(call, response)) {
@@ -272,9 +283,6 @@ static int run(struct weft__call *call, weft_response **ret)
     call->started = retrying.state.started;
     if (call->settings.retry != NULL) {
         call->settings.retry = &retrying.policy;
-        int failed = weft__health_call(call->client, call->url);
-        if (failed < 0)
-            return finish(call, &retrying, failed, NULL, ret);
         weft__retry_before(&retrying.policy, &retrying.state);
     }
     if (total != WEFT_FOREVER)
@@ -299,6 +307,8 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
     if (options != NULL)
         memcpy(&all, options,
                options->size > 0 && options->size < sizeof all ? options->size : sizeof all);
+    if (all.stats != NULL)
+        weft__retry_stats_clear(all.stats);
     struct weft__call call = {
         .client = client,
         .options = &all,

@@ -313,9 +313,10 @@ void weft__health_spend(weft_client *client, const weft_url *url);
 void weft__health_pause(weft_client *client, const weft_url *url, int64_t duration);
 int64_t weft__health_paused_for(weft_client *client, const weft_url *url);
 /* WEFT_ECIRCUIT_OPEN, or 0; each attempt that it lets through is reported. */
-int weft__health_admit(weft_client *client, const weft_url *url, const weft_retry_policy *policy);
+int weft__health_admit(weft_client *client, const weft_url *url, const weft_retry_policy *policy,
+                       bool *ret_probe);
 void weft__health_report(weft_client *client, const weft_url *url, const weft_retry_policy *policy,
-                         enum weft__outcome outcome);
+                         bool probe, enum weft__outcome outcome);
 void weft__health_done(weft_client *client);
 
 /* ---- responses ---- */

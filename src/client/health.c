@@ -194,24 +194,27 @@ int64_t weft__health_paused_for(weft_client *client, const weft_url *url)
 /* ---- the breaker ---- */
 
 /* While it is open nothing goes out; then one attempt at a time, until one succeeds. */
-static bool admit(struct health *health, int64_t now)
+static bool admit(struct health *health, int64_t now, bool *ret_probe)
 {
     if (health->open_until == 0)
         return true;
     if (now < health->open_until || health->probing)
         return false;
     health->probing = true;
+    *ret_probe = true;
     return true;
 }
 
-int weft__health_admit(weft_client *client, const weft_url *url, const weft_retry_policy *policy)
+int weft__health_admit(weft_client *client, const weft_url *url, const weft_retry_policy *policy,
+                       bool *ret_probe)
 {
     int64_t now = weft_now();
+    *ret_probe = false;
     if (policy->breaker_percent <= 0)
         return 0;
     pthread_mutex_lock(&client->lock);
     struct health *health = find(client, url);
-    bool admitted = health == NULL || admit(health, now);
+    bool admitted = health == NULL || admit(health, now, ret_probe);
     pthread_mutex_unlock(&client->lock);
     if (admitted)
         return 0;
@@ -219,42 +222,39 @@ int weft__health_admit(weft_client *client, const weft_url *url, const weft_retr
                       weft_url_authority(url));
 }
 
-static void close_or_open(struct health *health, const weft_retry_policy *policy, bool failed,
-                          int64_t now)
+static bool too_many_failed(const struct health *health, const weft_retry_policy *policy,
+                            int64_t now)
 {
-    int64_t open = policy->breaker_open > 0 ? policy->breaker_open : BREAKER_OPEN;
     uint32_t least = policy->breaker_calls > 0 ? (uint32_t)policy->breaker_calls : BREAKER_CALLS;
-    bool was_open = health->open_until != 0;
-    if (was_open && !health->probing)
-        return; /* sent before it opened */
-    if (was_open && !failed) {
+    struct slot sum = window(health, now);
+    return sum.attempts >= least && (uint64_t)sum.failures * 100 >=
+                                        (uint64_t)sum.attempts * (unsigned)policy->breaker_percent;
+}
+
+static void note(struct health *health, const weft_retry_policy *policy, bool probe, bool failed)
+{
+    int64_t now = weft_now();
+    int64_t open = policy->breaker_open > 0 ? policy->breaker_open : BREAKER_OPEN;
+    struct slot *slot = slot_now(health, now);
+    slot->attempts++;
+    slot->failures += failed;
+    if (probe && !failed) {
         health->open_until = 0;
         for (int i = 0; i < WINDOW; i++)
             health->slots[i].attempts = health->slots[i].failures = 0;
-        return;
-    }
-    struct slot sum = window(health, now);
-    if (was_open ||
-        (sum.attempts >= least && (uint64_t)sum.failures * 100 >=
-                                      (uint64_t)sum.attempts * (uint64_t)policy->breaker_percent))
+    } else if (probe || (health->open_until == 0 && too_many_failed(health, policy, now))) {
         health->open_until = weft__clock_add(now, open);
+    }
 }
 
 void weft__health_report(weft_client *client, const weft_url *url, const weft_retry_policy *policy,
-                         enum weft__outcome outcome)
+                         bool probe, enum weft__outcome outcome)
 {
-    int64_t now = weft_now();
-    if (policy->breaker_percent <= 0)
-        return;
     pthread_mutex_lock(&client->lock);
     struct health *health = find(client, url);
-    if (health != NULL && outcome != WEFT__OUTCOME_UNKNOWN) {
-        struct slot *slot = slot_now(health, now);
-        slot->attempts++;
-        slot->failures += outcome == WEFT__OUTCOME_BAD;
-        close_or_open(health, policy, outcome == WEFT__OUTCOME_BAD, now);
-    }
-    if (health != NULL)
+    if (health != NULL && outcome != WEFT__OUTCOME_UNKNOWN)
+        note(health, policy, probe, outcome == WEFT__OUTCOME_BAD);
+    if (health != NULL && probe)
         health->probing = false;
     pthread_mutex_unlock(&client->lock);
 }

@@ -32,6 +32,11 @@ void weft_testing_retry_attempts(int attempts)
     testing_attempts = attempts > 0 ? attempts : 0;
 }
 
+bool weft__retry_is_tested(void)
+{
+    return testing_attempts > 0;
+}
+
 /* ---- the policy ---- */
 
 static void copy_policy(const weft_retry_policy *policy, weft_retry_policy *ret)
@@ -79,16 +84,20 @@ void weft__retry_policy_fill_http(const weft_retry_policy *policy, weft_retry_po
 
 /* ---- the state ---- */
 
-void weft__retry_begin(struct weft__retry_state *state, weft_retry_stats *stats)
+void weft__retry_stats_clear(weft_retry_stats *stats)
 {
-    *state = (struct weft__retry_state){.number = 1, .started = weft_now(), .stats = stats};
-    if (stats == NULL)
-        return;
     stats->size = sizeof *stats;
     stats->attempts = 0;
     stats->elapsed = 0;
     stats->waited = 0;
     stats->history_len = 0;
+}
+
+void weft__retry_begin(struct weft__retry_state *state, weft_retry_stats *stats)
+{
+    *state = (struct weft__retry_state){.number = 1, .started = weft_now(), .stats = stats};
+    if (stats != NULL)
+        weft__retry_stats_clear(stats);
 }
 
 static weft_attempt attempt_of(const struct weft__retry_state *state, int result)

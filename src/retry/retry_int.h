@@ -19,6 +19,7 @@ void weft__retry_policy_fill(const weft_retry_policy *policy, weft_retry_policy 
 /* The same with HTTP's defaults. */
 void weft__retry_policy_fill_http(const weft_retry_policy *policy, weft_retry_policy *ret);
 
+void weft__retry_stats_clear(weft_retry_stats *stats);
 /* stats: NULL, or where attempts are remembered. */
 void weft__retry_begin(struct weft__retry_state *state, weft_retry_stats *stats);
 /* The hook before. */
@@ -44,6 +45,8 @@ int64_t weft__retry_next(const weft_retry_policy *policy, struct weft__retry_sta
                          int result, int64_t minimum_wait);
 /* The wait is over: the next attempt begins, the hook before is called. */
 void weft__retry_again(const weft_retry_policy *policy, struct weft__retry_state *state);
+/* weft_testing_retry_attempts() is in force: nobody waits. */
+bool weft__retry_is_tested(void);
 int weft__retry_sleep(const weft_retry_policy *policy, int64_t wait);
 
 /* What is returned where no attempt follows one that was worth it. */

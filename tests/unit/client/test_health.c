@@ -561,3 +561,52 @@ VIRTUAL_TEST(stats_without_a_policy_are_of_one_attempt)
     ASSERT_INT_EQ(world.client->n_health, 0);
     end(&world);
 }
+
+static int redirect(weft_server_request *request, weft_reply *reply, void *arg)
+{
+    (void)request;
+    (void)arg;
+    weft_reply_set_header(reply, "Location", "http://example.net/x");
+    return weft_reply_text(reply, 302, "");
+}
+
+/* The origin that a redirect leads to has a budget of its own. */
+VIRTUAL_TEST(budget_holds_behind_a_redirect)
+{
+    struct world world;
+    const weft_retry_policy policy = {.attempts = 9, .wait = {WEFT_WAIT_NONE}, .budget_floor = 2};
+    begin(&world, WEFT_CLIENT(.retry = &policy, .follow_redirects = WEFT_ON));
+    ASSERT_OK(weft_server_route(world.server, NULL, "/elsewhere", redirect, NULL));
+    world.status = 503;
+    ASSERT_INT_EQ(get_status(&world, "http://example.org/elsewhere"), 503);
+    ASSERT_INT_EQ(world.requests, 3);
+    end(&world);
+}
+
+VIRTUAL_TEST(testing_mode_takes_pauses_out)
+{
+    struct world world;
+    begin(&world, WEFT_CLIENT(.retry = WEFT_RETRY(.attempts = 5)));
+    weft_testing_retry_attempts(2);
+    world.limit = true;
+    int64_t start = weft_now();
+    ASSERT_INT_EQ(get_status(&world, URL), 429);
+    ASSERT_INT_EQ(get_status(&world, URL), 429);
+    weft_testing_retry_attempts(0);
+    ASSERT_INT_EQ(world.requests, 4);
+    ASSERT_INT_EQ(weft_now(), start);
+    end(&world);
+}
+
+VIRTUAL_TEST(stats_of_a_call_that_never_began_are_empty)
+{
+    struct world world;
+    weft_response *response;
+    weft_retry_stats stats = {.attempts = 7, .history_len = 9};
+    begin(&world, NULL);
+    ASSERT_ERR(weft_client_get(world.client, "ftp://x/", WEFT_REQUEST(.stats = &stats), &response),
+               WEFT_EUNSUPPORTED_PROTOCOL);
+    ASSERT_INT_EQ(stats.attempts, 0);
+    ASSERT_INT_EQ(stats.history_len, 0);
+    end(&world);
+}
