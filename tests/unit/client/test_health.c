@@ -610,3 +610,28 @@ VIRTUAL_TEST(stats_of_a_call_that_never_began_are_empty)
     ASSERT_INT_EQ(stats.history_len, 0);
     end(&world);
 }
+
+VIRTUAL_TEST(retried_call_with_a_key_survives_every_failed_allocation)
+{
+    struct world world;
+    const weft_retry_policy policy = {.wait = {WEFT_WAIT_NONE}, .breaker_percent = 90};
+    bool succeeded = false;
+    for (uint64_t k = 1; k < 150; k++) {
+        weft_retry_stats stats;
+        weft_response *response;
+        begin(&world, WEFT_CLIENT(.retry = &policy));
+        world.cut = 1;
+        weft_testing_fail_alloc(k, false);
+        int err = weft_client_post(
+            world.client, URL,
+            WEFT_REQUEST(.idempotency_key = WEFT_IDEMPOTENCY_AUTO, .stats = &stats), &response);
+        weft_testing_fail_alloc(0, false);
+        ASSERT_INT_LE(stats.attempts, 3);
+        if (err == 0) {
+            succeeded = true;
+            weft_response_free(response);
+        }
+        end(&world);
+    }
+    ASSERT(succeeded);
+}
