@@ -406,10 +406,13 @@ static int accept_when_possible(void *arg)
 
 TASK_TEST(accept_without_descriptors_waits_and_goes_on)
 {
-    struct hungry hungry = {.listener = listen_here()};
+    struct hungry hungry = {0};
     weft_stream *a;
     struct rlimit old;
     weft_group group;
+    if (test_under_valgrind())
+        SKIP("Valgrind accepts a connection and closes it where the kernel would say EMFILE");
+    hungry.listener = listen_here();
     ASSERT_OK(weft_dial("127.0.0.1", weft_listener_port(hungry.listener), NULL, &a));
     ASSERT(getrlimit(RLIMIT_NOFILE, &old) == 0);
     int next = dup(0);
