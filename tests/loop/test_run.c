@@ -181,7 +181,9 @@ static int fork_in_offload(void *arg)
 TEST(fork_child_of_a_thread_without_a_loop_can_use_weft)
 {
     ASSERT_INT_EQ(fork_in_offload(NULL), 0);
-    ASSERT_INT_EQ(weft_offload(fork_in_offload, NULL), 0);
+    /* In the child of a worker, what the other thread's stack held is a leak to Valgrind. */
+    if (!test_under_valgrind())
+        ASSERT_INT_EQ(weft_offload(fork_in_offload, NULL), 0);
 }
 
 /* The child's offloads begin with no worker: those of the parent are not there. */
