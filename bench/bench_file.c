@@ -156,6 +156,32 @@ static void concurrent_files(void)
     check(weft_run(map_files, NULL));
 }
 
+static weft_file_item items[FILES];
+static char names[FILES][300];
+
+static int take_item(weft_file_item *item, void *arg)
+{
+    (void)arg;
+    weft_free(item->data);
+    item->data = NULL;
+    return item->len == FILE_BYTES ? 0 : -1;
+}
+
+static int read_items(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < FILES; i++) {
+        name_of(i, names[i], sizeof names[i]);
+        items[i] = (weft_file_item){.path = names[i]};
+    }
+    return weft_read_many(items, FILES, WEFT_MANY(.limit = 100, .done = take_item));
+}
+
+static void many_files(void)
+{
+    check(weft_run(read_items, NULL));
+}
+
 /* ---- writing ---- */
 
 static char content[FILE_BYTES];
@@ -177,6 +203,21 @@ static int write_one(void *arg)
     char path[300];
     name_of(*(const int *)arg, path, sizeof path);
     return check(weft_write_file(path, content, sizeof content));
+}
+
+static int write_items(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < FILES; i++) {
+        name_of(i, names[i], sizeof names[i]);
+        items[i] = (weft_file_item){.path = names[i], .data = content, .len = FILE_BYTES};
+    }
+    return weft_write_many(items, FILES, NULL);
+}
+
+static void many_writes(void)
+{
+    check(weft_run(write_items, NULL));
 }
 
 static int map_writes(void *arg)
@@ -274,9 +315,11 @@ int main(int argc, char **argv)
     report("10,000 files of 4 KiB, weft_read_file, one by one", weft_files, FILES, "ns/file");
     report("10,000 files of 4 KiB, weft_read_file, 100 at once", concurrent_files, FILES,
            "ns/file");
+    report("10,000 files of 4 KiB, weft_read_many, 100 at once", many_files, FILES, "ns/file");
     report("10,000 files of 4 KiB written, open write close", plain_writes, FILES, "ns/file");
     report("10,000 files of 4 KiB, weft_write_file, 100 at once", concurrent_writes, FILES,
            "ns/file");
+    report("10,000 files of 4 KiB, weft_write_many", many_writes, FILES, "ns/file");
     for (chunk = 65536; chunk <= 1048576; chunk *= 16) {
         char what[64];
         snprintf(what, sizeof what, "256 MiB by %zu KiB, read", chunk / 1024);

@@ -276,7 +276,7 @@ static void read_ended(struct slot *slot, int64_t n)
         err = grow(slot);
     } else if (n <= 0 ||
                (size_t)n < (left < WEFT__FILE_INLINE_READ ? left : WEFT__FILE_INLINE_READ)) {
-        submit_close(slot, n < 0 ? (int)n : slot->len == 0 ? -EAGAIN : deliver(slot));
+        submit_close(slot, n < 0 ? (int)n : slot->len == 0 ? -EAGAIN : 0);
         return;
     }
     if (err < 0)
@@ -288,6 +288,9 @@ static void read_ended(struct slot *slot, int64_t n)
 static void slot_done(struct slot *slot, int err)
 {
     struct many *many = slot->many;
+    /* Not before the file is closed: what a done function frees at once is used again at once. */
+    if (err == 0)
+        err = deliver(slot);
     weft__free(slot->data);
     slot->data = NULL;
     many->n_active--;

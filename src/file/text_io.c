@@ -233,7 +233,7 @@ static size_t step(struct weft__text *probe, const char *data, size_t len)
     return used;
 }
 
-/* The bytes that make the first want bytes of text; a "\n" behind a "\r" is part of it. */
+/* The bytes of data that make what is missing of the first want bytes of text. */
 static size_t count_piece(struct weft__text *probe, const char *data, size_t len, size_t want)
 {
     size_t used = 0;
@@ -242,9 +242,7 @@ static size_t count_piece(struct weft__text *probe, const char *data, size_t len
         n = step(probe, data + used, len - used);
         used += n;
     }
-    bool half = probe->end == want && probe->skip_lf;
-    n = half ? step(probe, data + used, len - used) : 0;
-    return probe->end == want ? used + n : used;
+    return used;
 }
 
 /* How many bytes of the file make the first want bytes of text, from a mark on. */
@@ -265,6 +263,14 @@ static int64_t count_raw(struct weft_file *file, struct weft_task *self, enum we
         used += (int64_t)piece;
         n = n > 0 ? (int64_t)piece : n;
     }
+    /* A "\n" behind a "\r" is part of it, and adds nothing. */
+    if (n > 0 && probe->skip_lf)
+        n = weft__file_do_read(self, way, &file->handle, data, 8, mark->raw + used);
+    if (n > 0 && probe->skip_lf) {
+        size_t before = probe->end;
+        size_t more = step(probe, data, (size_t)n < 8 ? (size_t)n : 8);
+        used += probe->end == before ? (int64_t)more : 0;
+    }
     weft__text_free(probe);
     weft__free(data);
     return n < 0 ? n : used;
@@ -272,7 +278,14 @@ static int64_t count_raw(struct weft_file *file, struct weft_task *self, enum we
 
 int64_t weft__text_tell(struct weft_file *file, struct weft_task *self, enum weft__file_way way)
 {
-    const struct weft__text *text = file->text;
+    struct weft__text *text = file->text;
+    uncut(text);
+    /* The "\n" of a "\r\n" whose first half was read: it is behind this place. */
+    if (text->pos == text->end && text->skip_lf) {
+        int64_t n = decode_more(file, self, way);
+        if (n < 0 && n != -EILSEQ)
+            return n;
+    }
     if (text->pos == text->end)
         return weft__cursor_tell(file);
     size_t want = (size_t)((int64_t)text->pos - text->base.index);
@@ -317,10 +330,10 @@ static int begin_writing(struct weft_file *file, struct weft_task *self, enum we
     return err;
 }
 
-static int fail_text(const struct weft_file *file, const char *data, size_t bad)
+static int fail_text(const struct weft_file *file, const char *data, size_t len, size_t bad)
 {
     enum weft__utf8 then;
-    weft__utf8_span(data, bad + 1, &then);
+    weft__utf8_span(data, len, &then);
     if (file->text->in != NULL && then == WEFT__UTF8_VALID)
         return weft__fail(-EILSEQ, "write %s: %s lacks a character of the text", file->path,
                           file->text->encoding);
@@ -340,7 +353,7 @@ int weft__text_write(struct weft_file *file, struct weft_task *self, enum weft__
     bool at_start = !file->handle.stream && weft__cursor_tell(file) == 0;
     err = weft__text_encode(file->text, data, len, at_start, &bytes, &n_bytes, &bad);
     if (err == -EILSEQ)
-        return fail_text(file, data, bad);
+        return fail_text(file, data, len, bad);
     if (err < 0)
         return weft__file_fail(err, "write", file->path);
     if (at_start && file->text->signature)
