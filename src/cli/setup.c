@@ -76,6 +76,7 @@ static void set_options(struct setup *setup, const struct args *args)
     setup->retry = (weft_retry_policy){
         .size = sizeof setup->retry,
         .wait = {WEFT_WAIT_RANDOM_EXPONENTIAL, .multiplier = WEFT_MS(100), .max = WEFT_SEC(20)},
+        .budget_percent = -1, /* --retry N is N, and few run at once */
     };
 }
 

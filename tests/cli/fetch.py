@@ -141,6 +141,14 @@ def retries_are_three_attempts_by_default():
 
 
 @tap.test
+def retries_of_a_long_list_have_no_budget():
+    with peers.echo() as base:
+        done = fetch(*[f"{base}/retry/1/{n}" for n in range(200)])
+    tap.equal(done.returncode, 0, done.stderr.decode())
+    tap.has(done.stderr.decode(), "200 ok, 0 failed, 200 retries")
+
+
+@tap.test
 def retry_0_is_one_attempt():
     with peers.echo() as base:
         done = fetch(f"{base}/retry/1/a", "--retry", "0", "--results", "-")
