@@ -25,6 +25,10 @@
     X(TLS_SESSIONS, 256, "TLS sessions kept for resumption, of one weft_tls")                      \
     X(FILE_LINE, 1024 * 1024 * 16, "bytes of a line read from a file")                             \
     X(FILE_STREAM, 1024 * 1024 * 1024, "bytes of a pipe or device read whole")                     \
+    X(FS_DEPTH, 65536, "levels of folders in a tree")                                              \
+    X(FS_PATH, 1024 * 1024, "bytes of a path in a walk or a removal")                              \
+    X(FS_NAMES, 256 * 1024 * 1024, "bytes of names in one list")                                   \
+    X(FS_PLACES, 1024 * 1024, "folders that a glob has still to look at")                          \
     X(H1_START_LINE, 8192, "bytes of a request or status line")                                    \
     X(H1_RESPONSE_HEAD, 256 * 1024, "bytes of a response head")                                    \
     X(H1_RESPONSE_FIELDS, 512, "fields of a response head")                                        \

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include <weft/file.h>
@@ -20,10 +21,24 @@
 #include "run/run_int.h"
 
 enum {
+    WEFT__FS_OPEN = 16,              /* folders of a tree that are open at once */
+    WEFT__FS_NAME = 256,             /* bytes of a name, with its NUL */
     WEFT__FS_PATH = 4096,            /* bytes of a path that the kernel takes, with its NUL */
     WEFT__FS_TEMP_NAME = 32,         /* bytes of ".weft-XXXXXXXXXXXX.tmp" and its NUL */
     WEFT__FS_PIECE = 4 * 1024 * 1024 /* bytes copied between two looks at a cancellation */
 };
+
+/* Of copying, beside the negative errno: the target is the source; one is no regular file. */
+enum { WEFT__FS_SAME = -100001, WEFT__FS_SPECIAL = -100002 };
+
+/* The caller's options, as many as it knows; NULL: none. */
+static inline void weft__fs_options(void *to, size_t size, const void *from)
+{
+    if (from == NULL)
+        return;
+    size_t known = *(const size_t *)from;
+    memcpy(to, from, known < size ? known : size);
+}
 
 /* ---- running ---- */
 
@@ -95,36 +110,36 @@ struct weft__fs_level {
     uint64_t dev;
     int64_t next;    /* where to go on reading */
     size_t path_len; /* of its own path */
+    size_t name_at;  /* where its name begins there */
     int fd;          /* -1: closed, to be opened again */
     bool through_link;
+    bool failed; /* it could not be read to its end */
 };
 
 /*
  * Goes through a tree without recursion, never through a symbolic link unless told to.  At most
- * 16 folders are open at once; those further up are found again by "..", and checked.
+ * WEFT__FS_OPEN folders are open at once; those further up are found again by "..", and checked.
  */
 struct weft__fs_tree {
     struct weft__fs_level *levels;
     size_t n_levels;
     size_t cap_levels;
-    struct weft__buf path; /* of the present entry, from the root given */
-    struct weft__fs_scan scan;
+    struct weft__buf path; /* of the present entry, from the root given, with a NUL behind */
+    struct weft__fs_scan scans[WEFT__FS_OPEN];
+    size_t name_at; /* where the present entry's name begins in path */
+    uint64_t ino;
+    weft_kind kind;
+    int error;
     bool follow;
     bool skip; /* the folder that was entered last is left again at once */
-    bool scanning;
-    bool started;
-    size_t name_at; /* where the present entry's name begins in path */
-    weft_kind kind;
-    uint64_t ino;
-    int error;
 };
 
-/* Opens the root; what it says about itself is not reported as a step. No message. */
-int weft__fs_tree_open(struct weft__fs_tree *tree, const char *path, bool follow);
+/* Takes the root's descriptor, also on failure, which needs weft__fs_tree_close too. */
+int weft__fs_tree_open(struct weft__fs_tree *tree, int fd, const char *path, bool follow);
 void weft__fs_tree_close(struct weft__fs_tree *tree);
 /* The next step, or a negative errno that ends it. */
 int weft__fs_tree_next(struct weft__fs_tree *tree);
-/* Reads the folder that is present from its start once more. */
+/* Enters the folder that was left just now once more. */
 int weft__fs_tree_again(struct weft__fs_tree *tree);
 /* The folder in which the present entry stands. */
 int weft__fs_tree_fd(const struct weft__fs_tree *tree);
@@ -148,14 +163,23 @@ int weft__fs_strings(struct weft__buf *bytes, size_t n, bool sorted, char ***ret
 /* ---- copying ---- */
 
 struct weft__fs_copy {
-    const char *from; /* for messages */
+    struct weft__fs_job *job;
+    const char *from;
     const char *to;
-    int in;
-    int out;
-    int64_t size;
+    int from_folder;
+    int to_folder;
+    bool preserve;
+    bool exclusive;
+    bool keep_links;
 };
-/* All bytes of one descriptor into another, an empty file; holes stay holes. With its message. */
-int weft__fs_copy_bytes(struct weft__fs_job *job, const struct weft__fs_copy *copy);
+/* One file; what it has made is removed on failure. No message, but see below. */
+int weft__fs_copy_one(const struct weft__fs_copy *copy);
+/* The message of what weft__fs_copy_one returned, and its code. */
+int weft__fs_copy_fail(int err, const char *verb, const char *from, const char *to);
+/* All bytes of one descriptor into another, an empty file; holes stay holes. No message. */
+int weft__fs_copy_bytes(struct weft__fs_job *job, int in, int out, int64_t size);
+/* Permissions and times; user attributes too, unless in is -1. No message. */
+int weft__fs_preserve(int in, int out, const struct stat *st);
 
 /* ---- a seam for tests ---- */
 

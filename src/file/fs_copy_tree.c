@@ -1,0 +1,299 @@
+/* fs_copy_tree.c - copying trees, and moving what a rename cannot move. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "file/file_int.h"
+#include "file/fs_int.h"
+
+struct tree_copy {
+    struct weft__fs_job *job;
+    const char *from;
+    const char *to;
+    weft_copy_tree_options options;
+    struct weft__fs_tree tree;
+    size_t root_len;
+    struct stat target; /* of the new tree's root: not to be copied into itself */
+    int out;
+    bool into_itself;
+};
+
+/* The present entry as seen from both roots. */
+static const char *relative(const struct tree_copy *copy)
+{
+    const char *path = weft__fs_tree_path(&copy->tree) + copy->root_len;
+    return path + strspn(path, "/");
+}
+
+static int fail_here(const struct tree_copy *copy, int err)
+{
+    char to[WEFT__ERROR_TEXT_MAX];
+    const char *name = relative(copy);
+    snprintf(to, sizeof to, "%s%s%s", copy->to, *name != '\0' ? "/" : "", name);
+    return weft__fs_copy_fail(err, "copy", weft__fs_tree_path(&copy->tree), to);
+}
+
+static int enter_folder(struct tree_copy *copy)
+{
+    struct stat st;
+    int err = weft__fs_step();
+    if (err < 0)
+        return err;
+    if (fstat(weft__fs_tree_fd(&copy->tree), &st) < 0)
+        return -errno;
+    if (st.st_ino == copy->target.st_ino && st.st_dev == copy->target.st_dev) {
+        copy->into_itself = true;
+        copy->tree.skip = true;
+        return 0;
+    }
+    if (mkdirat(copy->out, relative(copy), (st.st_mode & 0777) | 0700) == 0)
+        return 0;
+    err = -errno;
+    if (err == -EEXIST && copy->options.exist_ok &&
+        fstatat(copy->out, relative(copy), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+        return 0;
+    return err;
+}
+
+/* Times are set when nothing is put into the folder any more. */
+static int leave_folder(struct tree_copy *copy)
+{
+    struct stat st;
+    int err = 0;
+    if (!copy->options.preserve)
+        return 0;
+    if (fstatat(weft__fs_tree_fd(&copy->tree), weft__fs_tree_name(&copy->tree), &st, 0) < 0)
+        return -errno;
+    if (st.st_ino == copy->target.st_ino && st.st_dev == copy->target.st_dev)
+        return 0;
+    int fd = openat(copy->out, relative(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -errno;
+    err = weft__fs_preserve(-1, fd, &st);
+    close(fd);
+    return err;
+}
+
+static int one_step(struct tree_copy *copy, int step)
+{
+    switch (step) {
+    case WEFT__FS_ENTER:
+        return enter_folder(copy);
+    case WEFT__FS_LEAVE:
+        return leave_folder(copy);
+    case WEFT__FS_ERROR:
+        return copy->tree.error;
+    default:
+        return weft__fs_copy_one(&(struct weft__fs_copy){
+            .job = copy->job,
+            .from_folder = weft__fs_tree_fd(&copy->tree),
+            .from = weft__fs_tree_name(&copy->tree),
+            .to_folder = copy->out,
+            .to = relative(copy),
+            .preserve = copy->options.preserve,
+            .keep_links = !copy->options.follow_symlinks,
+        });
+    }
+}
+
+static int copy_content(struct tree_copy *copy)
+{
+    for (;;) {
+        int step = weft__fs_tree_next(&copy->tree);
+        if (step == WEFT__FS_END)
+            return 0;
+        int err = step < 0 ? step : one_step(copy, step);
+        if (err == 0)
+            err = weft__fs_tick(copy->job);
+        if (err < 0)
+            return fail_here(copy, err);
+    }
+}
+
+/* Makes the new tree's root and opens it. */
+static int open_target(struct tree_copy *copy, const struct stat *from)
+{
+    int err = weft__fs_step();
+    if (err < 0)
+        return err;
+    if (mkdir(copy->to, (from->st_mode & 0777) | 0700) < 0 &&
+        (errno != EEXIST || !copy->options.exist_ok))
+        return -errno;
+    copy->out = open(copy->to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (copy->out < 0)
+        return -errno;
+    if (fstat(copy->out, &copy->target) < 0)
+        return -errno;
+    return copy->target.st_ino == from->st_ino && copy->target.st_dev == from->st_dev
+               ? WEFT__FS_SAME
+               : 0;
+}
+
+static int copy_tree(struct tree_copy *copy)
+{
+    struct stat st;
+    copy->out = -1;
+    int err = weft__fs_step();
+    int fd = err == 0 ? open(copy->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (err == 0 && fd < 0)
+        err = -errno;
+    if (err < 0)
+        return weft__fs_copy_fail(err, "copy", copy->from, copy->to);
+    if (fstat(fd, &st) < 0)
+        err = -errno;
+    if (err == 0)
+        err = open_target(copy, &st);
+    if (err == 0) {
+        err = weft__fs_tree_open(&copy->tree, fd, copy->from, copy->options.follow_symlinks);
+        copy->root_len = copy->tree.path.len;
+        if (err == 0)
+            err = copy_content(copy);
+        else
+            weft__fs_copy_fail(err, "copy", copy->from, copy->to);
+        weft__fs_tree_close(&copy->tree);
+    } else {
+        close(fd);
+        err = weft__fs_copy_fail(err, "copy", copy->from, copy->to);
+    }
+    if (err == 0 && copy->options.preserve) {
+        err = weft__fs_preserve(-1, copy->out, &st);
+        if (err < 0)
+            weft__fs_copy_fail(err, "copy", copy->from, copy->to);
+    }
+    if (copy->out >= 0)
+        close(copy->out);
+    return err;
+}
+
+struct call {
+    struct weft__fs_job job;
+    const char *from;
+    const char *to;
+    weft_copy_tree_options options;
+};
+
+static int run_copy_tree(void *arg)
+{
+    struct call *call = arg;
+    struct tree_copy copy = {
+        .job = &call->job, .from = call->from, .to = call->to, .options = call->options};
+    return copy_tree(&copy);
+}
+
+int weft_copy_tree(const char *from, const char *to, const weft_copy_tree_options *options)
+{
+    struct call call = {.from = from, .to = to};
+    if (from == NULL || to == NULL)
+        return weft__fail(-EINVAL, "weft_copy_tree without two paths");
+    weft__fs_options(&call.options, sizeof call.options, options);
+    return weft__fs_run_long(run_copy_tree, &call.job);
+}
+
+/* ---- moving ---- */
+
+/* Removing goes on although the move was cancelled: else there were two halves. */
+static int remove_fully(const char *path)
+{
+    struct weft__fs_job job = {0};
+    char name[WEFT__FS_NAME];
+    const char *base;
+    int folder = weft__fs_open_parent(path, &base);
+    if (folder < 0)
+        return weft__fs_fail(folder, "remove %s", path);
+    size_t len = strcspn(base, "/");
+    int err = len < sizeof name ? 0 : weft__fs_fail(-ENAMETOOLONG, "remove %s", path);
+    if (err == 0) {
+        memcpy(name, base, len);
+        name[len] = '\0';
+        err = weft__fs_remove_tree(&job, folder, name, path);
+    }
+    close(folder);
+    return err;
+}
+
+static int move_folder(struct call *call)
+{
+    struct tree_copy copy = {
+        .job = &call->job, .from = call->from, .to = call->to, .options = {.preserve = true}};
+    /* As rename does: an empty folder is replaced. */
+    if (rmdir(call->to) < 0 && errno != ENOENT)
+        return weft__fs_fail(-errno, "move %s to %s", call->from, call->to);
+    int err = copy_tree(&copy);
+    if (err == 0 && copy.into_itself)
+        err = weft__fail(-EINVAL, "move %s to %s: that is inside it", call->from, call->to);
+    if (err < 0) {
+        struct weft__context kept = {0};
+        weft__error_move(&kept, weft__context_get());
+        if (copy.out >= 0)
+            remove_fully(call->to);
+        weft__error_move(weft__context_get(), &kept);
+        weft__error_done(&kept);
+        return err;
+    }
+    return remove_fully(call->from);
+}
+
+/* The new name shows the whole file or what was there before. */
+static int move_file(struct call *call)
+{
+    char temp[WEFT__FS_TEMP_NAME];
+    const char *name;
+    int folder = weft__fs_open_parent(call->to, &name);
+    if (folder < 0)
+        return folder;
+    weft__fs_temp_name(temp);
+    int err = weft__fs_copy_one(&(struct weft__fs_copy){
+        .job = &call->job,
+        .from_folder = AT_FDCWD,
+        .from = call->from,
+        .to_folder = folder,
+        .to = temp,
+        .preserve = true,
+        .exclusive = true,
+        .keep_links = true,
+    });
+    if (err == 0) {
+        err = weft__fs_step();
+        if (err == 0 && renameat(folder, temp, folder, name) < 0)
+            err = -errno;
+        if (err < 0)
+            unlinkat(folder, temp, 0);
+    }
+    close(folder);
+    if (err == 0)
+        err = weft__fs_step();
+    if (err == 0 && unlink(call->from) < 0)
+        err = -errno;
+    return err;
+}
+
+static int run_move(void *arg)
+{
+    struct call *call = arg;
+    struct stat st;
+    int err = weft__fs_step();
+    if (err == 0 && weft__fs_fault.other_device)
+        err = -EXDEV;
+    if (err == 0 && rename(call->from, call->to) < 0)
+        err = -errno;
+    if (err != -EXDEV)
+        return err < 0 ? weft__fs_fail(err, "move %s to %s", call->from, call->to) : 0;
+    if (lstat(call->from, &st) < 0)
+        return weft__fs_fail(-errno, "move %s to %s", call->from, call->to);
+    if (S_ISDIR(st.st_mode))
+        return move_folder(call);
+    err = move_file(call);
+    return err < 0 ? weft__fs_copy_fail(err, "move", call->from, call->to) : 0;
+}
+
+int weft_move(const char *from, const char *to)
+{
+    struct call call = {.from = from, .to = to};
+    if (from == NULL || to == NULL)
+        return weft__fail(-EINVAL, "weft_move without two paths");
+    return weft__fs_run_long(run_move, &call.job);
+}
