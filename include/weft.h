@@ -14,6 +14,8 @@
 #include <weft/file.h>
 #include <weft/file_more.h>
 #include <weft/fs.h>
+#include <weft/fs_temp.h>
+#include <weft/fs_tree.h>
 #include <weft/retry.h>
 #include <weft/limit.h>
 #include <weft/http.h>

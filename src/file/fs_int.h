@@ -16,6 +16,8 @@
 
 #include <weft/file.h>
 #include <weft/fs.h>
+#include <weft/fs_temp.h>
+#include <weft/fs_tree.h>
 
 #include "base/buf.h"
 #include "run/run_int.h"

@@ -18,6 +18,8 @@
 
 #include <weft/file.h>
 #include <weft/fs.h>
+#include <weft/fs_temp.h>
+#include <weft/fs_tree.h>
 
 #include "file/fs_int.h"
 #include "file_test.h"

@@ -1,0 +1,202 @@
+/*
+ * fs_atomic.c - a file's content replaced in one step.
+ *
+ *   1. A file without a name is made in the folder of the target (O_TMPFILE); where the file
+ *      system has none, one called ".weft-XXXXXXXXXXXX.tmp".
+ *   2. It gets the bytes, and the old file's permissions and owner.
+ *   3. fdatasync, so that after a power failure the name never leads to less than all of it.
+ *   4. It gets such a name, and by rename then the target's.
+ *   5. With WEFT_DURABILITY_FULL the folder is synced, so that the new content stays the new one.
+ *
+ * Killed between two steps it leaves the old content or the new one.  Killed within 4 (or from 1
+ * on without O_TMPFILE) it leaves a ".weft-*.tmp" beside it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file/file_int.h"
+#include "file/fs_int.h"
+
+struct atomic {
+    struct weft__fs_job job;
+    const char *path;
+    const char *data;
+    size_t len;
+    weft_atomic_options options;
+    const char *name;
+    int folder;
+    int fd;
+    bool named; /* temp is there */
+    char temp[WEFT__FS_TEMP_NAME];
+};
+
+static int outcome(int result)
+{
+    return result < 0 ? -errno : 0;
+}
+
+static int make_temp(struct atomic *a, unsigned mode)
+{
+    int err = weft__fs_step();
+    if (err < 0)
+        return err;
+    if (!weft__fs_fault.no_tmpfile)
+        a->fd = openat(a->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+    if (a->fd >= 0)
+        return 0;
+    a->fd = weft__fs_temp_create(a->folder, a->temp, mode);
+    a->named = a->fd >= 0;
+    return a->fd < 0 ? a->fd : 0;
+}
+
+static int write_bytes(struct atomic *a)
+{
+    for (size_t done = 0; done < a->len;) {
+        size_t rest = a->len - done;
+        int err = weft__fs_step();
+        if (err == 0)
+            err = weft__fs_tick(&a->job);
+        if (err < 0)
+            return err;
+        ssize_t n = write(a->fd, a->data + done, rest < WEFT__FS_PIECE ? rest : WEFT__FS_PIECE);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+/* The new file looks like the old one; whose it is only root can decide. */
+static int dress(struct atomic *a, const struct stat *old)
+{
+    struct stat st;
+    int err = weft__fs_step();
+    if (err < 0 || old == NULL)
+        return err;
+    if (fstat(a->fd, &st) < 0)
+        return -errno;
+    if ((st.st_uid != old->st_uid || st.st_gid != old->st_gid) &&
+        fchown(a->fd, old->st_uid, old->st_gid) < 0 && errno != EPERM)
+        return -errno;
+    return outcome(fchmod(a->fd, old->st_mode & 07777));
+}
+
+static int sync_bytes(struct atomic *a)
+{
+    if (a->options.durability == WEFT_DURABILITY_NONE)
+        return 0;
+    int err = weft__fs_step();
+    return err < 0 ? err : outcome(fdatasync(a->fd));
+}
+
+/* A name for the file that has none. */
+static int link_as(struct atomic *a, const char *name)
+{
+    char self[64];
+    int err = weft__fs_step();
+    if (err < 0)
+        return err;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", a->fd);
+    return outcome(linkat(AT_FDCWD, self, a->folder, name, AT_SYMLINK_FOLLOW));
+}
+
+static int give_temp_name(struct atomic *a)
+{
+    int err = -EEXIST;
+    for (int attempt = 0; err == -EEXIST && attempt < 100; attempt++) {
+        weft__fs_temp_name(a->temp);
+        err = link_as(a, a->temp);
+    }
+    a->named = err == 0;
+    return err;
+}
+
+/* The last step; what is closed with an error never gets the name. */
+static int publish(struct atomic *a)
+{
+    int err = 0;
+    if (a->options.exclusive && !a->named)
+        return link_as(a, a->name);
+    if (!a->named)
+        err = give_temp_name(a);
+    if (err == 0)
+        err = weft__fs_step();
+    if (err == 0) {
+        err = close(a->fd) < 0 && errno != EINTR ? -errno : 0;
+        a->fd = -1;
+    }
+    if (err == 0)
+        err = weft__fs_step();
+    if (err < 0)
+        return err;
+    if (a->options.exclusive)
+        return outcome(linkat(a->folder, a->temp, a->folder, a->name, 0));
+    err = outcome(renameat(a->folder, a->temp, a->folder, a->name));
+    a->named = err < 0;
+    return err;
+}
+
+static int replace(struct atomic *a)
+{
+    struct stat st;
+    const bool there = fstatat(a->folder, a->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (there && a->options.exclusive)
+        return -EEXIST;
+    if (there && S_ISDIR(st.st_mode))
+        return -EISDIR;
+    int err = make_temp(a, a->options.mode != 0 ? a->options.mode & 07777 : 0666);
+    if (err == 0)
+        err = write_bytes(a);
+    if (err == 0)
+        err = dress(a, there && S_ISREG(st.st_mode) && a->options.mode == 0 ? &st : NULL);
+    if (err == 0)
+        err = sync_bytes(a);
+    if (err == 0)
+        err = weft__fs_tick(&a->job);
+    return err < 0 ? err : publish(a);
+}
+
+static int run_atomic(void *arg)
+{
+    struct atomic *a = arg;
+    char real[PATH_MAX];
+    const char *path = a->path;
+    struct stat st;
+    /* What a link leads to is replaced, not the link. */
+    if (!a->options.exclusive && lstat(path, &st) == 0 && S_ISLNK(st.st_mode) &&
+        realpath(path, real) != NULL)
+        path = real;
+    a->fd = -1;
+    a->folder = weft__fs_open_parent(path, &a->name);
+    int err = a->folder < 0 ? a->folder : strchr(a->name, '/') != NULL ? -EISDIR : 0;
+    if (err == 0)
+        err = replace(a);
+    if (a->fd >= 0)
+        close(a->fd);
+    if (a->named)
+        unlinkat(a->folder, a->temp, 0);
+    if (err == 0 && a->options.durability == WEFT_DURABILITY_FULL) {
+        err = weft__fs_step();
+        if (err == 0)
+            err = outcome(fsync(a->folder));
+    }
+    if (a->folder >= 0)
+        close(a->folder);
+    return err < 0 ? weft__fs_fail(err, "write %s", a->path) : 0;
+}
+
+int weft_write_atomic(const char *path, const void *data, size_t len,
+                      const weft_atomic_options *options)
+{
+    struct atomic a = {.path = path, .data = data, .len = len};
+    if (path == NULL || *path == '\0' || (data == NULL && len > 0))
+        return weft__fail(-EINVAL, "weft_write_atomic without a path or bytes");
+    weft__fs_options(&a.options, sizeof a.options, options);
+    return weft__fs_run_long(run_atomic, &a.job);
+}

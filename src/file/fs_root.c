@@ -1,0 +1,443 @@
+/*
+ * fs_root.c - a folder that no path leaves.
+ *
+ * The kernel resolves the path (openat2 with RESOLVE_BENEATH): no "..", absolute path or symbolic
+ * link leads out, whatever is renamed meanwhile.  What is done to a name is done in the folder
+ * that was found so, by its last part, which is not followed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "file/file_int.h"
+#include "file/fs_int.h"
+
+enum { TRIES = 64 };
+
+struct weft_root {
+    int fd;
+    char path[];
+};
+
+struct below {
+    struct weft__fs_job job;
+    const weft_root *root;
+    const char *path;
+    const char *to;
+    int (*work)(struct below *below);
+    const char *verb;
+    char **names;
+    size_t n_names;
+    weft_stat_result found;
+    int flags;
+    int result;
+    unsigned mode;
+    bool parents;
+    char text[WEFT__FS_PATH];
+};
+
+/* While something is renamed the kernel says -EAGAIN. */
+static int beneath(const weft_root *root, const char *path, int flags, unsigned mode)
+{
+    struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
+                           .mode = (flags & O_CREAT) != 0 ? mode : 0,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    int err = weft__fs_step();
+    if (err < 0)
+        return err;
+    for (int i = 0; i < TRIES; i++) {
+        long fd = syscall(SYS_openat2, root->fd, path, &how, sizeof how);
+        if (fd >= 0)
+            return (int)fd;
+        if (errno != EAGAIN && errno != EINTR)
+            break;
+    }
+    return -errno;
+}
+
+/* The folder in which path stands; base gets its last part. */
+static int parent(const weft_root *root, const char *path, char base[WEFT__FS_NAME])
+{
+    char folder[WEFT__FS_PATH];
+    size_t at = weft__fs_dir_len(path);
+    size_t len = strcspn(path + at, "/");
+    if (at >= sizeof folder || len >= WEFT__FS_NAME)
+        return -ENAMETOOLONG;
+    memcpy(base, path + at, len);
+    base[len] = '\0';
+    if (len == 0 || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+        return -EINVAL;
+    memcpy(folder, at > 0 ? path : ".", at > 0 ? at : 1);
+    folder[at > 0 ? at : 1] = '\0';
+    return beneath(root, folder, O_PATH | O_DIRECTORY, 0);
+}
+
+static int fail(const struct below *below, int err)
+{
+    if (err == -EXDEV && below->to == NULL)
+        return weft__fail(-EXDEV, "%s %s: leads out of %s", below->verb, below->path,
+                          below->root->path);
+    if (below->to != NULL)
+        return weft__fs_fail(err, "%s %s to %s in %s", below->verb, below->path, below->to,
+                             below->root->path);
+    return weft__fs_fail(err, "%s %s in %s", below->verb, below->path, below->root->path);
+}
+
+static int run_below(void *arg)
+{
+    struct below *below = arg;
+    int err = below->work(below);
+    return err < 0 ? fail(below, err) : 0;
+}
+
+static int run(struct below *below)
+{
+    if (below->root == NULL || below->path == NULL)
+        return weft__fail(-EINVAL, "weft_root_%s without a root or a path", below->verb);
+    return weft__fs_run_long(run_below, &below->job);
+}
+
+/* ---- opening the root ---- */
+
+static int work_root(struct below *below)
+{
+    weft_root *root = (weft_root *)(uintptr_t)below->root;
+    int err = weft__fs_step();
+    if (err < 0)
+        return err;
+    root->fd = open(root->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root->fd < 0)
+        return -errno;
+    int probe = beneath(root, ".", O_PATH | O_DIRECTORY, 0);
+    if (probe < 0)
+        return probe;
+    close(probe);
+    return 0;
+}
+
+int weft_root_open(const char *path, weft_root **ret)
+{
+    if (path == NULL || ret == NULL)
+        return weft__fail(-EINVAL, "weft_root_open without a path or a place for the root");
+    size_t len = strlen(path);
+    weft_root *root = weft__calloc(1, sizeof *root + len + 1);
+    if (root == NULL)
+        return weft__fail_nomem();
+    memcpy(root->path, path, len);
+    root->fd = -1;
+    struct below below = {.root = root, .path = ".", .verb = "open", .work = work_root};
+    int err = run(&below);
+    if (err == -ENOSYS || err == -EPERM)
+        err = weft__fail(
+            -ENOSYS, "root %s: the kernel, or a filter, has no openat2 to stay inside with", path);
+    if (err < 0)
+        weft_root_close(root);
+    else
+        *ret = root;
+    return err;
+}
+
+void weft_root_close(weft_root *root)
+{
+    if (root == NULL)
+        return;
+    if (root->fd >= 0)
+        close(root->fd);
+    weft__free(root);
+}
+
+/* ---- files ---- */
+
+static int flags_of_mode(const char *mode, int *ret)
+{
+    const bool plus = strchr(mode, '+') != NULL;
+    int flags = 0;
+    switch (mode[0]) {
+    case 'r':
+        break;
+    case 'w':
+        flags = O_CREAT | O_TRUNC;
+        break;
+    case 'a':
+        flags = O_CREAT | O_APPEND;
+        break;
+    case 'x':
+        flags = O_CREAT | O_EXCL;
+        break;
+    default:
+        return -EINVAL;
+    }
+    if (strspn(mode + 1, "+b") != strlen(mode + 1) || strlen(mode) > 3)
+        return -EINVAL;
+    flags |= plus ? O_RDWR : flags != 0 ? O_WRONLY : O_RDONLY;
+    *ret = flags | O_NONBLOCK | O_NOCTTY;
+    return 0;
+}
+
+static int work_open(struct below *below)
+{
+    below->result = beneath(below->root, below->path, below->flags, below->mode);
+    return below->result;
+}
+
+int weft_root_file_open(weft_root *root, const char *path, const char *mode, weft_file **ret)
+{
+    struct below below = {.root = root, .path = path, .verb = "open", .work = work_open};
+    if (mode == NULL || ret == NULL)
+        return weft__fail(-EINVAL, "weft_root_file_open without a mode or a place for the file");
+    if (flags_of_mode(mode, &below.flags) < 0)
+        return weft__fail(-EINVAL, "open %s: '%.16s' is no mode", path != NULL ? path : "", mode);
+    below.mode = 0666;
+    int err = run(&below);
+    return err < 0 ? err : weft__fs_file_new(below.result, below.flags, path, ret);
+}
+
+/* ---- what is there ---- */
+
+static int work_stat(struct below *below)
+{
+    int fd = beneath(below->root, below->path, O_PATH | below->flags, 0);
+    if (fd < 0)
+        return fd;
+    int err = weft__fs_statx(fd, "", AT_EMPTY_PATH, &below->found);
+    close(fd);
+    return err;
+}
+
+int weft_root_stat(weft_root *root, const char *path, unsigned flags, weft_stat_result *ret)
+{
+    struct below below = {.root = root, .path = path, .verb = "stat", .work = work_stat};
+    if (ret == NULL)
+        return weft__fail(-EINVAL, "weft_root_stat without a place for the result");
+    below.flags = (flags & WEFT_NOFOLLOW) != 0 ? O_NOFOLLOW : 0;
+    int err = run(&below);
+    if (err == 0)
+        *ret = below.found;
+    return err;
+}
+
+static int read_names(struct below *below, int fd, struct weft__buf *names)
+{
+    struct weft__fs_scan scan = {0};
+    struct weft__fs_entry entry;
+    size_t n = 0;
+    int err;
+    while ((err = weft__fs_scan_next(&scan, fd, &entry)) > 0) {
+        err = weft__buf_append(names, entry.name, strlen(entry.name) + 1);
+        if (err == 0)
+            err = weft__fs_tick(&below->job);
+        if (err < 0)
+            break;
+        n++;
+    }
+    weft__free(scan.bytes);
+    if (err == -EMSGSIZE)
+        return WEFT_ETOO_LONG;
+    return err < 0 ? err : weft__fs_strings(names, n, true, &below->names, &below->n_names);
+}
+
+static int work_listdir(struct below *below)
+{
+    struct weft__buf names;
+    int fd = beneath(below->root, below->path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return fd;
+    weft__buf_init(&names, WEFT__LIMIT_FS_NAMES);
+    int err = read_names(below, fd, &names);
+    weft__buf_done(&names);
+    close(fd);
+    return err;
+}
+
+int weft_root_listdir(weft_root *root, const char *path, char ***ret, size_t *ret_n)
+{
+    struct below below = {.root = root, .path = path, .verb = "list", .work = work_listdir};
+    if (ret == NULL)
+        return weft__fail(-EINVAL, "weft_root_listdir without a place for the names");
+    int err = run(&below);
+    if (err < 0)
+        return err;
+    *ret = below.names;
+    if (ret_n != NULL)
+        *ret_n = below.n_names;
+    return 0;
+}
+
+static int work_readlink(struct below *below)
+{
+    char base[WEFT__FS_NAME];
+    int fd = parent(below->root, below->path, base);
+    if (fd < 0)
+        return fd;
+    ssize_t n = readlinkat(fd, base, below->text, sizeof below->text - 1);
+    int err = n < 0 ? -errno : 0;
+    below->text[n < 0 ? 0 : n] = '\0';
+    close(fd);
+    return err;
+}
+
+int weft_root_readlink(weft_root *root, const char *path, char **ret)
+{
+    struct below below = {.root = root, .path = path, .verb = "readlink", .work = work_readlink};
+    if (ret == NULL)
+        return weft__fail(-EINVAL, "weft_root_readlink without a place for the result");
+    int err = run(&below);
+    if (err < 0)
+        return err;
+    char *copy = weft__strdup(below.text);
+    if (copy == NULL)
+        return weft__fail_nomem();
+    *ret = copy;
+    return 0;
+}
+
+/* ---- changing ---- */
+
+/* A call on the last part of a path, in the folder where it stands. */
+static int in_parent(struct below *below, int (*change)(struct below *, int, const char *))
+{
+    char base[WEFT__FS_NAME];
+    int fd = parent(below->root, below->path, base);
+    if (fd < 0)
+        return fd;
+    int err = weft__fs_step();
+    if (err == 0)
+        err = change(below, fd, base);
+    close(fd);
+    return err;
+}
+
+static int make(struct below *below, int folder, const char *name)
+{
+    return mkdirat(folder, name, below->mode) < 0 ? -errno : 0;
+}
+
+/* Those above first; one that exists is right if it is a folder below the root. */
+static int work_mkdir(struct below *below)
+{
+    const char *full = below->path;
+    size_t len = strlen(full);
+    if (!below->parents)
+        return in_parent(below, make);
+    if (len >= sizeof below->text)
+        return -ENAMETOOLONG;
+    memcpy(below->text, full, len + 1);
+    int err = 0;
+    for (size_t at = 1; at <= len && err == 0; at++) {
+        if ((full[at] != '/' && full[at] != '\0') || full[at - 1] == '/')
+            continue;
+        below->text[at] = '\0';
+        below->path = below->text;
+        int fd = beneath(below->root, below->text, O_PATH | O_DIRECTORY, 0);
+        if (fd >= 0)
+            close(fd);
+        else if (fd == -ENOENT)
+            err = in_parent(below, make);
+        else
+            err = fd;
+        below->text[at] = full[at];
+    }
+    below->path = full;
+    return err;
+}
+
+int weft_root_mkdir(weft_root *root, const char *path, unsigned mode, bool parents)
+{
+    struct below below = {.root = root, .path = path, .verb = "mkdir", .work = work_mkdir};
+    below.mode = mode != 0 ? mode : 0777;
+    below.parents = parents;
+    return run(&below);
+}
+
+static int remove_one(struct below *below, int folder, const char *name)
+{
+    (void)below;
+    if (unlinkat(folder, name, 0) == 0)
+        return 0;
+    if (errno != EISDIR)
+        return -errno;
+    return unlinkat(folder, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+static int work_remove(struct below *below)
+{
+    return in_parent(below, remove_one);
+}
+
+int weft_root_remove(weft_root *root, const char *path)
+{
+    struct below below = {.root = root, .path = path, .verb = "remove", .work = work_remove};
+    return run(&below);
+}
+
+static int run_remove_tree(void *arg)
+{
+    struct below *below = arg;
+    char base[WEFT__FS_NAME];
+    int fd = parent(below->root, below->path, base);
+    if (fd < 0)
+        return fail(below, fd);
+    int err = weft__fs_remove_tree(&below->job, fd, base, below->path);
+    close(fd);
+    return err;
+}
+
+int weft_root_remove_tree(weft_root *root, const char *path)
+{
+    struct below below = {.root = root, .path = path, .verb = "remove"};
+    if (root == NULL || path == NULL)
+        return weft__fail(-EINVAL, "weft_root_remove_tree without a root or a path");
+    return weft__fs_run_long(run_remove_tree, &below.job);
+}
+
+static int rename_from(struct below *below, int folder, const char *name)
+{
+    char base[WEFT__FS_NAME];
+    int to = parent(below->root, below->to, base);
+    if (to < 0)
+        return to;
+    int err = renameat2(folder, name, to, base, below->mode) < 0 ? -errno : 0;
+    close(to);
+    return err;
+}
+
+static int work_rename(struct below *below)
+{
+    return in_parent(below, rename_from);
+}
+
+int weft_root_rename(weft_root *root, const char *from, const char *to, unsigned flags)
+{
+    struct below below = {.root = root, .path = from, .verb = "rename", .work = work_rename};
+    if (to == NULL || flags > WEFT_RENAME_EXCHANGE)
+        return weft__fail(-EINVAL, "weft_root_rename without a new name, or no such flags");
+    below.to = to;
+    below.mode = flags; /* they are those of renameat2 */
+    return run(&below);
+}
+
+static int link_here(struct below *below, int folder, const char *name)
+{
+    return symlinkat(below->to, folder, name) < 0 ? -errno : 0;
+}
+
+static int work_symlink(struct below *below)
+{
+    return in_parent(below, link_here);
+}
+
+int weft_root_symlink(weft_root *root, const char *target, const char *path)
+{
+    struct below below = {.root = root, .path = path, .verb = "symlink", .work = work_symlink};
+    if (target == NULL)
+        return weft__fail(-EINVAL, "weft_root_symlink without a target");
+    below.to = target;
+    return run(&below);
+}
