@@ -16,6 +16,7 @@
 #include <weft/fs.h>
 #include <weft/fs_temp.h>
 #include <weft/fs_tree.h>
+#include <weft/fs_watch.h>
 #include <weft/retry.h>
 #include <weft/limit.h>
 #include <weft/http.h>

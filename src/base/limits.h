@@ -28,6 +28,7 @@
     X(FS_DEPTH, 65536, "levels of folders in a tree")                                              \
     X(FS_PATH, 1024 * 1024, "bytes of a path in a walk or a removal")                              \
     X(FS_NAMES, 256 * 1024 * 1024, "bytes of names in one list")                                   \
+    X(WATCH_FOLDERS, 65536, "folders of one weft_watch")                                           \
     X(FS_SPOOL, 1024 * 1024, "bytes of a spooled file that stay in memory")                        \
     X(FS_PLACES, 1024 * 1024, "folders that a glob has still to look at")                          \
     X(H1_START_LINE, 8192, "bytes of a request or status line")                                    \

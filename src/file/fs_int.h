@@ -18,6 +18,7 @@
 #include <weft/fs.h>
 #include <weft/fs_temp.h>
 #include <weft/fs_tree.h>
+#include <weft/fs_watch.h>
 
 #include "base/buf.h"
 #include "run/run_int.h"
@@ -62,9 +63,6 @@ int weft__fs_tick(struct weft__fs_job *job);
 
 /* Sets "format: text of err" and returns err, for functions that run as jobs. */
 int weft__fs_fail(int err, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* An open file for a descriptor, which is taken, also on failure. With its message. */
-int weft__fs_file_new(int fd, int flags, const char *path, weft_file **ret);
 
 /* ---- paths and folders ---- */
 

@@ -196,7 +196,7 @@ int weft_root_file_open(weft_root *root, const char *path, const char *mode, wef
         return weft__fail(-EINVAL, "open %s: '%.16s' is no mode", path != NULL ? path : "", mode);
     below.mode = 0666;
     int err = run(&below);
-    return err < 0 ? err : weft__fs_file_new(below.result, below.flags, path, ret);
+    return err < 0 ? err : weft_file_from_fd(below.result, mode, WEFT_FILE(.name = path), ret);
 }
 
 /* ---- what is there ---- */

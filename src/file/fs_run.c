@@ -106,28 +106,6 @@ int weft__fs_fail(int err, const char *format, ...)
     return weft__fail_with(err, "%s", text);
 }
 
-int weft__fs_file_new(int fd, int flags, const char *path, weft_file **ret)
-{
-    int64_t size;
-    size_t len = strlen(path);
-    weft_file *file = weft__calloc(1, sizeof *file + len + 1);
-    if (file == NULL) {
-        close(fd);
-        return weft__fail_nomem();
-    }
-    memcpy(file->path, path, len);
-    file->readable = (flags & O_ACCMODE) != O_WRONLY;
-    file->writable = (flags & O_ACCMODE) != O_RDONLY;
-    int err = weft__handle_init(&file->handle, fd, flags, &size);
-    if (err < 0) {
-        weft__free(file);
-        return weft__fs_fail(err, "open %s", path);
-    }
-    file->at_end = (flags & O_APPEND) != 0 && !file->handle.stream;
-    *ret = file;
-    return 0;
-}
-
 /* ---- paths ---- */
 
 size_t weft__fs_dir_len(const char *path)

@@ -93,7 +93,7 @@ static int make_named(struct temp *temp)
         return 0;
     if (temp->kind == ANONYMOUS)
         unlink(temp->path);
-    int err = weft__fs_file_new(result, O_RDWR, temp->path, &temp->file);
+    int err = weft_file_from_fd(result, "r+", WEFT_FILE(.name = temp->path), &temp->file);
     if (err < 0 && temp->kind == NAMED)
         unlink(temp->path);
     return err;
@@ -109,7 +109,7 @@ static int run_make(void *arg)
     if (temp->kind == ANONYMOUS && !weft__fs_fault.no_tmpfile) {
         int fd = open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
         if (fd >= 0)
-            return weft__fs_file_new(fd, O_RDWR, folder, &temp->file);
+            return weft_file_from_fd(fd, "r+", WEFT_FILE(.name = folder), &temp->file);
     }
     return make_named(temp);
 }

@@ -20,6 +20,7 @@
 #include <weft/fs.h>
 #include <weft/fs_temp.h>
 #include <weft/fs_tree.h>
+#include <weft/fs_watch.h>
 
 #include "file/fs_int.h"
 #include "file_test.h"

@@ -1,0 +1,204 @@
+/*
+ * Names, trees, copies and temporary files with everything failing once: allocations, system
+ * calls, cancellations.  Nothing stays open, allocated or lying about; the next call works.
+ */
+#include <errno.h>
+
+#include <weft/base.h>
+
+#include "fault.h"
+#include "fs_test.h"
+
+static int fresh(void)
+{
+    fs_wipe();
+    ASSERT(mkdir(fs_folder, 0700) == 0);
+    fs_mkdir("t");
+    fs_mkdir("t/a");
+    fs_make("t/a/f", "text");
+    fs_make("t/g", "text");
+    ASSERT(symlink("a", fs_path("t/link")) == 0);
+    return 0;
+}
+
+static int names(void *arg)
+{
+    weft_stat_result info;
+    char *text = NULL;
+    (void)arg;
+    fresh();
+    int err = weft_stat(fs_path("t/g"), &info);
+    if (err == 0)
+        err = weft_rename_with(fs_path("t/g"), fs_path("t/h"), WEFT_RENAME_NOREPLACE);
+    if (err == 0)
+        err = weft_readlink(fs_path("t/link"), &text);
+    weft_free(text);
+    if (err == 0)
+        err = weft_renames(fs_path("t/h"), fs_path("x/y/z"));
+    return err;
+}
+
+static int lists(void *arg)
+{
+    char **found = NULL;
+    size_t n;
+    (void)arg;
+    fresh();
+    int err = weft_listdir(fs_path("t"), &found, &n);
+    weft_free(found);
+    found = NULL;
+    if (err == 0)
+        err = weft_glob("**/*", WEFT_GLOB(.root = fs_folder), &found, &n);
+    weft_free(found);
+    return err;
+}
+
+static int walks(void *arg)
+{
+    weft_walk *walk;
+    weft_walk_entry entry;
+    int got;
+    (void)arg;
+    fresh();
+    int err = weft_walk_open(fs_path("t"), NULL, &walk);
+    if (err < 0)
+        return err;
+    while ((got = weft_walk_next(walk, &entry)) > 0) {
+        if (entry.error < 0)
+            got = err = entry.error;
+        if (err < 0)
+            break;
+    }
+    weft_walk_close(walk);
+    return got;
+}
+
+static int copies(void *arg)
+{
+    (void)arg;
+    fresh();
+    weft__fs_fault.no_clone = true;
+    int err = weft_copy(fs_path("t/g"), fs_path("copy"), WEFT_COPY(.preserve = true));
+    ASSERT(err == 0 || !fs_there("copy"));
+    if (err == 0)
+        err = weft_copy_tree(fs_path("t"), fs_path("u"), WEFT_COPY_TREE(.preserve = true));
+    if (err == 0)
+        err = weft_remove_tree(fs_path("t"));
+    return err;
+}
+
+static int temps(void *arg)
+{
+    weft_file *file;
+    weft_temp_dir *dir;
+    (void)arg;
+    fresh();
+    int err = weft_temp_file(WEFT_TEMP(.dir = fs_folder), &file);
+    if (err == 0)
+        err = weft_file_close(file);
+    if (err == 0)
+        err = weft_temp_dir_open(WEFT_TEMP(.dir = fs_folder), &dir);
+    if (err == 0)
+        weft_temp_dir_close(dir);
+    return err;
+}
+
+static int atomics(void *arg)
+{
+    (void)arg;
+    fresh();
+    int err = weft_write_atomic(fs_path("t/g"), "new", 3, NULL);
+    fs_holds("t/g", err == 0 ? "new" : "text");
+    ASSERT_INT_EQ(fs_count("t"), 3);
+    return err;
+}
+
+static int roots(void *arg)
+{
+    weft_root *root;
+    weft_file *file;
+    (void)arg;
+    fresh();
+    int err = weft_root_open(fs_path("t"), &root);
+    if (err < 0)
+        return err;
+    err = weft_root_file_open(root, "a/f", "r", &file);
+    if (err == 0)
+        err = weft_file_close(file);
+    if (err == 0)
+        err = weft_root_mkdir(root, "x/y", 0, true);
+    if (err == 0)
+        err = weft_root_remove_tree(root, "a");
+    weft_root_close(root);
+    return err;
+}
+
+static int watches(void *arg)
+{
+    weft_watch *watch;
+    weft_watch_event event;
+    (void)arg;
+    fresh();
+    int err = weft_watch_open(fs_path("t"), WEFT_WATCH(.recursive = true), &watch);
+    if (err < 0)
+        return err;
+    fs_mkdir("t/new");
+    err = weft_watch_next(watch, &event);
+    weft_watch_close(watch);
+    return err < 0 ? err : 0;
+}
+
+static const struct {
+    const char *name;
+    weft_fn fn;
+} scenarios[] = {{"names", names}, {"lists", lists},     {"walks", walks}, {"copies", copies},
+                 {"temps", temps}, {"atomics", atomics}, {"roots", roots}, {"watches", watches}};
+enum { N_SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
+
+static void place(void)
+{
+    snprintf(fs_folder, sizeof fs_folder, "%s/faults", test_tmpdir());
+}
+
+#define SURVIVES(name_)                                                                            \
+    TEST_WITH(fs_##name_##_survive_every_fault, .limit_s = 100)                                    \
+    {                                                                                              \
+        place();                                                                                   \
+        fault_run(#name_, name_, NULL, &(const struct fault_options){0});                          \
+        fault_run(#name_, name_, NULL, &(const struct fault_options){.plain = true});              \
+        fs_wipe();                                                                                 \
+    }
+
+SURVIVES(names)
+SURVIVES(lists)
+SURVIVES(walks)
+SURVIVES(copies)
+SURVIVES(temps)
+SURVIVES(atomics)
+SURVIVES(roots)
+SURVIVES(watches)
+
+/* Each system call of each scenario fails once with each error. */
+FILE_TEST(fs_with_a_system_call_failing_reports_it)
+{
+    static const int errors[] = {ENOSPC, EIO, EACCES, EMFILE};
+    place();
+    for (int i = 0; i < N_SCENARIOS; i++) {
+        weft__fs_fault = (struct weft__fs_fault){0};
+        ASSERT_OK(scenarios[i].fn(NULL));
+        int fds = fs_open_files();
+        bool hit = true;
+        for (unsigned nth = 1; hit; nth++) {
+            weft__fs_fault = (struct weft__fs_fault){
+                .on = true, .nth = nth, .error = errors[nth % 4], .no_tmpfile = nth % 2 == 0};
+            int err = scenarios[i].fn(NULL);
+            hit = weft__fs_fault.nth == 0;
+            weft__fs_fault = (struct weft__fs_fault){0};
+            ASSERT(err == 0 || (hit && err == -errors[nth % 4]));
+            ASSERT_INT_EQ(fs_open_files(), fds);
+            ASSERT_INT_LT(nth, 500);
+        }
+        ASSERT_OK(scenarios[i].fn(NULL));
+    }
+    fs_wipe();
+}
