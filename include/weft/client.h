@@ -6,6 +6,7 @@
 
 #include <weft/base.h>
 #include <weft/http.h>
+#include <weft/limit.h>
 #include <weft/retry.h>
 
 #ifdef __cplusplus
@@ -45,6 +46,8 @@ typedef struct weft_client_options {
     int max_redirects;              /* default 20 */
     int raise_for_status;           /* default off: a 4xx or 5xx is a response, not an error */
     const weft_retry_policy *retry; /* copies; default none */
+    weft_limits *limits; /* keeps until the client and its responses are freed: each attempt waits
+                            for a permit by host, and tells what the server said; one loop only */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 

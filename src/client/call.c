@@ -42,6 +42,20 @@ static int64_t paused_for(const struct weft__call *call)
     return weft__health_paused_for(call->client, call->url);
 }
 
+/* A permit of the user's limits, then a slot that holds it. */
+static int permitted(struct weft__call *call, struct weft__conn **ret)
+{
+    int err = weft__limited_enter(call);
+    if (err < 0)
+        return err;
+    err = weft__pool_acquire(call->pool, call->url, call->settings.pool, ret);
+    if (err < 0)
+        weft__limited_leave(call);
+    else
+        weft__limited_hold(call, *ret);
+    return err;
+}
+
 /* A connection, at a time when the origin wants requests: nobody waits for that with one. */
 static int acquire(struct weft__call *call, struct weft__conn **ret)
 {
@@ -50,7 +64,7 @@ static int acquire(struct weft__call *call, struct weft__conn **ret)
         int64_t left = paused_for(call);
         int err = left > 0 ? pause(call, left) : 0;
         if (err == 0)
-            err = weft__pool_acquire(call->pool, call->url, call->settings.pool, &conn);
+            err = permitted(call, &conn);
         if (err < 0)
             return err;
         if (paused_for(call) == 0)

@@ -46,6 +46,7 @@ static size_t or_default(size_t given, size_t usual)
 static void set_limits(weft_client *client, const weft_client_options *options)
 {
     struct weft__settings *settings = &client->settings;
+    client->user_limits = options->limits;
     client->limits.connections = or_default(options->max_connections, WEFT__LIMIT_POOL_CONNECTIONS);
     client->limits.per_origin = or_default(options->max_per_origin, SIZE_MAX);
     client->limits.idle = or_default(options->max_idle, WEFT__LIMIT_POOL_IDLE);

@@ -24,6 +24,7 @@
 #include <stdatomic.h>
 
 #include <weft/client.h>
+#include <weft/limit.h>
 #include <weft/tls.h>
 
 #include "base/buf.h"
@@ -62,7 +63,8 @@ struct weft__pool_limits {
 struct weft__pool;
 
 struct weft_client {
-    atomic_int refs; /* the user's handle, each pool, each call */
+    weft_limits *user_limits; /* NULL: none */
+    atomic_int refs;          /* the user's handle, each pool, each call */
     atomic_bool closed;
     uint64_t id; /* never used twice, unlike addresses */
     pthread_mutex_t lock;
@@ -119,6 +121,9 @@ struct weft__conn {
     size_t in_cap;
     size_t in_start;
     size_t in_end;
+    weft_limits *permit_of; /* whose permit the slot's user holds; NULL: none */
+    int64_t permit_since;
+    bool refused; /* no answer, or one that asks for fewer requests */
 };
 
 /* Fills an empty slot: DNS, TCP and TLS within one time. */
@@ -348,6 +353,18 @@ struct weft_response {
     bool in_memory; /* the whole body is in content */
     char method[WEFT__METHOD_MAX + 1];
 };
+
+/* ---- the user's limits: nothing where there are none ---- */
+
+/* A permit for an attempt; weft__limited_leave gives it back if it never gets a connection. */
+int weft__limited_enter(const struct weft__call *call);
+void weft__limited_leave(const struct weft__call *call);
+/* The permit is the slot's from now on. */
+void weft__limited_hold(const struct weft__call *call, struct weft__conn *conn);
+/* What the server says of its limits, before the slot is given back. */
+void weft__limited_feed(struct weft__conn *conn, const weft_response *response);
+/* The slot's user is done with it. */
+void weft__limited_end(struct weft__conn *conn);
 
 /* From the head that conn has parsed; the response has the connection then, on failure too. */
 int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool reusable,

@@ -41,6 +41,8 @@ static int dial(weft_client *client, const weft_url *url, const char *host, weft
             return err;
     }
     int err = weft_dial(host, (uint16_t)weft_url_port(url), NULL, &stream);
+    if (err == 0 && client->user_limits != NULL)
+        err = weft_limits_stream(client->user_limits, stream, &stream);
     if (err < 0 || !secure) {
         if (err == 0)
             *ret = stream;

@@ -395,6 +395,7 @@ static void reap(struct weft__timer *timer)
 void weft__pool_release(struct weft__conn *conn, int64_t now)
 {
     struct weft__pool *pool = conn->pool;
+    weft__limited_end(conn);
     if (pool == NULL || pool->closed || pool->limits.idle_timeout <= 0) {
         weft__pool_drop(conn);
         return;
@@ -418,6 +419,7 @@ void weft__pool_release(struct weft__conn *conn, int64_t now)
 void weft__pool_drop(struct weft__conn *conn)
 {
     struct weft__pool *pool = conn->pool;
+    weft__limited_end(conn);
     if (pool == NULL) {
         slot_free(conn);
         return;

@@ -84,6 +84,7 @@ int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool re
         weft_response_free(response);
         return err;
     }
+    weft__limited_feed(conn, response);
     response->elapsed = 0;
     if (response->body.ended)
         leave_connection(response, true);
