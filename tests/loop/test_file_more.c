@@ -668,7 +668,7 @@ static weft_file_item items[MANY];
 static void fill_items(const char *folder)
 {
     for (int i = 0; i < MANY; i++) {
-        snprintf(paths[i], sizeof paths[i], "%s/many%d", folder, i);
+        snprintf(paths[i], sizeof paths[i], "%s/weft-test-%d-%d", folder, (int)getpid(), i);
         snprintf(texts[i], sizeof texts[i], "content of %d", i);
         items[i] = (weft_file_item){.path = paths[i], .data = texts[i], .len = strlen(texts[i])};
     }
