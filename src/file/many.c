@@ -160,7 +160,9 @@ static int run_chunks(struct many *many)
 {
     struct many *workers[JOBS] = {many, many, many, many};
     size_t n_jobs = (many->n + CHUNK - 1) / CHUNK;
-    return weft_map(chunk_worker, workers, n_jobs < JOBS ? n_jobs : JOBS, sizeof workers[0], NULL);
+    /* Creating holds the lock of the folder: more workers would wait for each other. */
+    size_t most = many->writing ? 1 : JOBS;
+    return weft_map(chunk_worker, workers, n_jobs < most ? n_jobs : most, sizeof workers[0], NULL);
 }
 
 /* ---- the ring ---- */

@@ -222,27 +222,30 @@ int64_t weft__text_read_line(struct weft_file *file, struct weft_task *self,
 
 /* ---- places ---- */
 
-/* Decodes one character of data: how many bytes it has; 0: it is not whole, or none. */
-static size_t step(struct weft__text *probe, const char *data, size_t len)
+/* Decodes one character of data: how many bytes it has; 0: it is not whole, or none; -ENOMEM. */
+static int64_t step(struct weft__text *probe, const char *data, size_t len)
 {
     size_t used = 0;
     for (size_t n = 1; used == 0 && n <= len; n++) {
-        if (weft__text_decode(probe, data, n, false, &used) < 0)
+        int err = weft__text_decode(probe, data, n, false, &used);
+        if (err == -ENOMEM)
+            return err;
+        if (err < 0)
             break;
     }
-    return used;
+    return (int64_t)used;
 }
 
 /* The bytes of data that make what is missing of the first want bytes of text. */
-static size_t count_piece(struct weft__text *probe, const char *data, size_t len, size_t want)
+static int64_t count_piece(struct weft__text *probe, const char *data, size_t len, size_t want)
 {
     size_t used = 0;
-    size_t n = 1;
+    int64_t n = 1;
     while (probe->end < want && n > 0) {
         n = step(probe, data + used, len - used);
-        used += n;
+        used += n > 0 ? (size_t)n : 0;
     }
-    return used;
+    return n < 0 ? n : (int64_t)used;
 }
 
 /* How many bytes of the file make the first want bytes of text, from a mark on. */
@@ -259,17 +262,17 @@ static int64_t count_raw(struct weft_file *file, struct weft_task *self, enum we
     n = data == NULL ? -ENOMEM : 1;
     while (n > 0 && probe->end < want) {
         n = weft__file_do_read(self, way, &file->handle, data, PIECE, mark->raw + used);
-        size_t piece = n > 0 ? count_piece(probe, data, (size_t)n, want) : 0;
-        used += (int64_t)piece;
-        n = n > 0 ? (int64_t)piece : n;
+        if (n > 0)
+            n = count_piece(probe, data, (size_t)n, want);
+        used += n > 0 ? n : 0;
     }
     /* A "\n" behind a "\r" is part of it, and adds nothing. */
     if (n > 0 && probe->skip_lf)
         n = weft__file_do_read(self, way, &file->handle, data, 8, mark->raw + used);
     if (n > 0 && probe->skip_lf) {
         size_t before = probe->end;
-        size_t more = step(probe, data, (size_t)n < 8 ? (size_t)n : 8);
-        used += probe->end == before ? (int64_t)more : 0;
+        n = step(probe, data, (size_t)n < 8 ? (size_t)n : 8);
+        used += n > 0 && probe->end == before ? n : 0;
     }
     weft__text_free(probe);
     weft__free(data);
