@@ -344,3 +344,36 @@ FS_TEST(root_does_everything_below)
     weft_root_close(NULL);
     ASSERT_ERR(weft_root_open(fs_path("none"), &root), -ENOENT);
 }
+
+/* Between two system calls a folder becomes a link that leads out: nothing happens out there. */
+static unsigned swap_at;
+
+static void swap(unsigned step)
+{
+    if (step != swap_at)
+        return;
+    rename(fs_path("r/d"), fs_path("r/was"));
+    ASSERT(symlink("../out", fs_path("r/d")) == 0 || errno == EEXIST);
+}
+
+FS_TEST(root_with_a_folder_swapped_for_a_link_stays_inside)
+{
+    for (swap_at = 1; swap_at < 12; swap_at++) {
+        weft_file *file;
+        weft_root *root = open_root();
+        fs_make("out/kept", "x");
+        weft__fs_fault = (struct weft__fs_fault){.on = true, .hook = swap};
+        weft_root_mkdir(root, "d/x/y", 0, true);
+        if (weft_root_file_open(root, "d/new", "w", &file) == 0)
+            weft_file_close(file);
+        weft_root_rename(root, "f", "d/f", 0);
+        weft_root_remove(root, "d/kept");
+        weft_root_remove_tree(root, "d");
+        weft__fs_fault = (struct weft__fs_fault){0};
+        weft_root_close(root);
+        ASSERT_INT_EQ(fs_count("out"), 1);
+        fs_holds("out/kept", "x");
+        fs_wipe();
+        ASSERT(mkdir(fs_folder, 0700) == 0);
+    }
+}
