@@ -13,21 +13,22 @@
 
 #include "test.h"
 
+/* Sixteen runs of a body with many thread hops: they take their time on a busy machine. */
 #define FILE_TEST(name_)                                                                           \
     static void file_##name_(void);                                                                \
-    TEST(name_##_auto)                                                                             \
+    TEST_WITH(name_##_auto, .limit_s = 60)                                                         \
     {                                                                                              \
         file_test_run("auto", file_##name_);                                                       \
     }                                                                                              \
-    TEST(name_##_inline)                                                                           \
+    TEST_WITH(name_##_inline, .limit_s = 60)                                                       \
     {                                                                                              \
         file_test_run("inline", file_##name_);                                                     \
     }                                                                                              \
-    TEST(name_##_ring)                                                                             \
+    TEST_WITH(name_##_ring, .limit_s = 60)                                                         \
     {                                                                                              \
         file_test_run("ring", file_##name_);                                                       \
     }                                                                                              \
-    TEST(name_##_pool)                                                                             \
+    TEST_WITH(name_##_pool, .limit_s = 60)                                                         \
     {                                                                                              \
         file_test_run("pool", file_##name_);                                                       \
     }                                                                                              \
