@@ -13,7 +13,7 @@ static void mount_overlay(void)
     const char *base = test_tmpdir();
     snprintf(options, sizeof options, "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", base,
              base, base);
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
         SKIP("no mount namespace: errno %d", errno);
     mkdir(test_path("lower"), 0755);
     mkdir(test_path("upper"), 0755);
