@@ -41,7 +41,7 @@ FOREIGN = {
     r"nghttp2/": {"client", "server", "proto"},
     r"jansson": {"client", "server", "proto"},
     r"(sys/(socket|epoll|un)|netinet/\w+|netdb)\.h": {"run", "net"},
-    r"poll\.h": {"run", "net", "file"},
+    r"poll\.h": {"run", "net", "stream", "file"},
     r"(pthread|threads|ucontext)\.h": {"base", "run", "sync", "thread", "net", "file", "client"},
 }
 # The codecs know neither files nor clocks.

@@ -135,6 +135,38 @@ WEFT_API int weft_dial_address(const weft_address *address, weft_stream **ret);
  */
 WEFT_API int weft_dial_unix(const char *path, weft_stream **ret);
 
+/**
+ * weft_stream_from_fd() - make a stream of a descriptor
+ * @fd:  takes, on failure too: a connected stream socket, or an end of a pipe, FIFO or terminal.
+ *       It becomes non-blocking and close-on-exec.
+ * @ret: gives, free with weft_stream_free.
+ *
+ * Non-blocking is a property that all holders of the open description share: what stays in use
+ * elsewhere, as a terminal of the shell, is better opened by weft_file_stdin and its kin.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -EBADF; -EINVAL a file on a disk, or a socket that carries no stream; -ENOMEM.
+ * Source:   asyncio.open_connection(sock=), loop.connect_read_pipe, socket.fromfd.
+ * Since:    0.1
+ */
+WEFT_API int weft_stream_from_fd(int fd, weft_stream **ret);
+
+/**
+ * weft_socketpair() - make two connected Unix sockets
+ * @ret_a: gives, free with weft_stream_free.
+ * @ret_b: gives, free with weft_stream_free.
+ *
+ * Within one loop weft_stream_pair is faster; these have descriptors, as another process needs.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -EMFILE, -ENFILE no descriptor is left; -ENOMEM.
+ * Source:   socket.socketpair.
+ * Since:    0.1
+ */
+WEFT_API int weft_socketpair(weft_stream **ret_a, weft_stream **ret_b);
+
 typedef struct weft_listener weft_listener;
 
 typedef struct weft_listen_options {

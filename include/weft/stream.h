@@ -117,6 +117,17 @@ WEFT_API int weft_stream_flush(weft_stream *stream);
 WEFT_API int weft_stream_write_eof(weft_stream *stream);
 
 /**
+ * weft_stream_can_write_eof() - can weft_stream_write_eof end one direction alone?
+ * @stream: borrows.
+ *
+ * Suspends: never.
+ * Return:   false for a transport without half close, as a terminal.
+ * Source:   asyncio StreamWriter.can_write_eof.
+ * Since:    0.1
+ */
+WEFT_API bool weft_stream_can_write_eof(const weft_stream *stream);
+
+/**
  * weft_stream_set_timeout() - limit how long nothing may move
  * @stream: borrows.
  * @read:   nanoseconds a read waits for its first byte; 0 or WEFT_FOREVER: no limit.
@@ -276,6 +287,41 @@ WEFT_API bool weft_reader_at_eof(const weft_reader *reader);
  * Since:    0.1
  */
 WEFT_API int weft_stream_pair(size_t capacity, weft_stream **ret_a, weft_stream **ret_b);
+
+/* ---- pipes, and two streams as one ---- */
+
+/**
+ * weft_pipe() - make a pipe of the system
+ * @ret_read:  gives, free with weft_stream_free.
+ * @ret_write: gives, free with weft_stream_free. Its end is written by weft_stream_write_eof or
+ *             weft_stream_close.
+ *
+ * A write to a pipe that nobody reads from any more is -EPIPE; no signal is raised.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -EMFILE, -ENFILE no descriptor is left; -ENOMEM.
+ * Source:   os.pipe with loop.connect_read_pipe and connect_write_pipe.
+ * Since:    0.1
+ */
+WEFT_API int weft_pipe(weft_stream **ret_read, weft_stream **ret_write);
+
+/**
+ * weft_stream_staple() - one stream out of two
+ * @reader: takes, on failure too: what it gives is read.
+ * @writer: takes, on failure too: what is written goes to it.
+ * @ret:    gives, free with weft_stream_free.
+ *
+ * As of the two pipes of a process one conversation is made.  The end of writing is the end of
+ * writer, or where that has no such thing its close.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -EINVAL NULL, or twice the same stream; -ENOMEM.
+ * Source:   trio.StapledStream.
+ * Since:    0.1
+ */
+WEFT_API int weft_stream_staple(weft_stream *reader, weft_stream *writer, weft_stream **ret);
 
 /* ---- streams of your own ---- */
 

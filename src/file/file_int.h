@@ -8,7 +8,6 @@
 #ifndef WEFT_FILE_FILE_INT_H
 #define WEFT_FILE_FILE_INT_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -103,13 +102,6 @@ int64_t weft__handle_size(struct weft__handle *handle);
 /* Streams: as the calls above; they wait for readiness, and SIGPIPE is an error instead. */
 int64_t weft__stream_read(struct weft__handle *handle, void *data, size_t len);
 int64_t weft__stream_write(struct weft__handle *handle, const void *data, size_t len);
-/* Around a system call that may raise SIGPIPE: the error is enough. */
-struct weft__pipe_guard {
-    sigset_t old;
-    bool was_pending;
-};
-void weft__pipe_guard_begin(struct weft__pipe_guard *guard);
-void weft__pipe_guard_end(struct weft__pipe_guard *guard, bool raised);
 /* A FIFO without a reader cannot be opened for writing: tries until one is there. */
 int weft__stream_open_fifo(const char *path, int flags);
 

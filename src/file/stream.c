@@ -5,13 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "file/file_int.h"
+#include "stream/stream_int.h"
 
 enum {
     STREAM_IO_MAX = 0x7ffff000,
@@ -98,30 +97,6 @@ int64_t weft__stream_read(struct weft__handle *handle, void *data, size_t len)
             n = errno == EINTR ? 0 : -errno;
     }
     return n;
-}
-
-void weft__pipe_guard_begin(struct weft__pipe_guard *guard)
-{
-    sigset_t pipe_only;
-    sigset_t pending;
-    sigemptyset(&pipe_only);
-    sigaddset(&pipe_only, SIGPIPE);
-    sigpending(&pending);
-    guard->was_pending = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &pipe_only, &guard->old);
-}
-
-void weft__pipe_guard_end(struct weft__pipe_guard *guard, bool raised)
-{
-    sigset_t pipe_only;
-    sigemptyset(&pipe_only);
-    sigaddset(&pipe_only, SIGPIPE);
-    if (raised && !guard->was_pending) {
-        const struct timespec at_once = {0};
-        while (sigtimedwait(&pipe_only, NULL, &at_once) < 0 && errno == EINTR)
-            continue;
-    }
-    pthread_sigmask(SIG_SETMASK, &guard->old, NULL);
 }
 
 static int64_t write_without_signal(const struct weft__handle *handle, const void *data, size_t len)

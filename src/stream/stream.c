@@ -176,6 +176,11 @@ int weft_stream_write_eof(weft_stream *stream)
     return err;
 }
 
+bool weft_stream_can_write_eof(const weft_stream *stream)
+{
+    return stream->ops.write_eof != NULL;
+}
+
 void weft_stream_set_timeout(weft_stream *stream, int64_t read, int64_t write)
 {
     if (stream->closed || stream->ops.set_timeout == NULL)

@@ -2,6 +2,8 @@
 #ifndef WEFT_STREAM_STREAM_INT_H
 #define WEFT_STREAM_STREAM_INT_H
 
+#include <signal.h>
+
 #include <weft/stream.h>
 
 struct weft_stream {
@@ -16,5 +18,16 @@ struct weft_stream {
 
 /* 1: an idle connection on which nothing came; 0: data, its end or an error, or nobody knows. */
 int weft__stream_is_quiet(weft_stream *stream);
+
+/* Takes the descriptor of a pipe, FIFO or terminal, on failure too; makes it non-blocking. */
+int weft__pipe_stream(int descriptor, weft_stream **ret);
+
+/* Around a system call that may raise SIGPIPE: the error is enough. */
+struct weft__pipe_guard {
+    sigset_t old;
+    bool was_pending;
+};
+void weft__pipe_guard_begin(struct weft__pipe_guard *guard);
+void weft__pipe_guard_end(struct weft__pipe_guard *guard, bool raised);
 
 #endif
