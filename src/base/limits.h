@@ -45,6 +45,8 @@
     X(H1_INTERIM, 16, "1xx responses before the final one")                                        \
     X(REDIRECTS, 20, "redirects followed")                                                         \
     X(REDIRECT_DRAIN, 65536, "bytes of a redirect's body that are read to keep the connection")    \
+    X(CODINGS, 5, "content codings of one body")                                                   \
+    X(CODING_MEMBERS, 1024, "gzip members or zstd frames of one body")                             \
     X(JSON_DEPTH, 128, "levels of nesting in JSON from a peer")                                    \
     X(BODY_MAX, 1024 * 1024 * 1024, "bytes of a response read into memory")                        \
     X(POOL_CONNECTIONS, 100, "connections of a client on one loop")                                \
