@@ -87,9 +87,10 @@ static bool try_send(struct weft__op *op)
     struct weft__fd *fd = op->fd;
     while (op->progress < op->len) {
         const char *from = (const char *)op->data + op->progress;
-        ssize_t n = send(fd->fd, from, op->len - op->progress, MSG_NOSIGNAL);
+        size_t len = weft__op_send_len(op);
+        ssize_t n = send(fd->fd, from, len, MSG_NOSIGNAL);
         if (n < 0 && errno == ENOTSOCK)
-            n = write(fd->fd, from, op->len - op->progress);
+            n = write(fd->fd, from, len);
         if (n >= 0) {
             op->progress += (size_t)n;
             continue;

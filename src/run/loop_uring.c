@@ -110,7 +110,8 @@ static void prepare(struct io_uring_sqe *sqe, struct weft__op *op)
         break;
     case WEFT__OP_SEND:
         /* WAITALL: the kernel goes on after a short send. */
-        io_uring_prep_send(sqe, op->fd->fd, op->data, op->len, MSG_NOSIGNAL | MSG_WAITALL);
+        io_uring_prep_send(sqe, op->fd->fd, op->data, weft__op_send_len(op),
+                           MSG_NOSIGNAL | MSG_WAITALL);
         break;
     case WEFT__OP_ACCEPT:
         io_uring_prep_accept(sqe, op->fd->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -158,7 +159,7 @@ static void end_silent(struct uring_data *data)
 static bool uring_start(struct weft__loop *loop, struct weft__op *op)
 {
     weft__list_init(&op->node);
-    if (op->kind == WEFT__OP_SEND && op->done != NULL) {
+    if (op->kind == WEFT__OP_SEND && op->done != NULL && op->limit == 0) {
         start_silent(loop->backend_data, op);
         return false;
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "run/run_int.h"
 
 int weft__fd_init(struct weft__fd *fd, int descriptor)
@@ -45,6 +46,12 @@ void weft__op_cancel(struct weft__op *op)
     if (!op->in_flight || op->cancelling)
         return;
     op->cancelling = true;
+    if (weft__timer_is_started(&op->later)) {
+        weft__timer_stop(&op->loop->timers, &op->later);
+        op->loop->n_pending++;
+        weft__op_finish(op, -ECANCELED);
+        return;
+    }
     op->loop->backend->cancel(op->loop, op);
 }
 
@@ -88,8 +95,19 @@ static void begin(struct weft__op *op, struct weft__loop *loop)
     op->cancelling = false;
     op->timed_out = false;
     op->progress = 0;
+    op->limit = 0;
+    op->later.index = 0;
     op->in_flight = true;
     loop->n_pending++;
+}
+
+/* True if the operation has ended already: then op->result is set. */
+static bool start(struct weft__loop *loop, struct weft__op *op)
+{
+    bool ended;
+    if (weft__faults_any() && weft__op_fault(loop, op, &ended))
+        return ended;
+    return loop->backend->start(loop, op);
 }
 
 int64_t weft__op_run(struct weft__op *op, int64_t timeout)
@@ -108,7 +126,7 @@ int64_t weft__op_run(struct weft__op *op, int64_t timeout)
     op->wait.cancel = op_wait_cancelled;
     op->wait.what = what_of(op);
     begin(op, loop);
-    if (loop->backend->start(loop, op)) {
+    if (start(loop, op)) {
         op->in_flight = false;
         loop->n_pending--;
         /* A descriptor that is always ready must not keep the others waiting. */
@@ -134,6 +152,6 @@ void weft__op_start(struct weft__op *op)
     struct weft__loop *loop = op->fd != NULL ? op->fd->loop : weft__loop_current;
     assert(op->done != NULL);
     begin(op, loop);
-    if (loop->backend->start(loop, op))
+    if (start(loop, op))
         weft__op_finish(op, op->result);
 }

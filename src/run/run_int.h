@@ -195,7 +195,9 @@ struct weft__op {
     struct weft__fd *fd;
     void *data;
     size_t len;
-    size_t progress; /* sent so far */
+    size_t progress;          /* sent so far */
+    size_t limit;             /* not 0: a test wants its first step to move no more */
+    struct weft__timer later; /* a test wants it to begin then */
     struct weft__sqe sqe;
     enum weft__op_kind kind;
     uint32_t flags;
@@ -219,8 +221,16 @@ int64_t weft__op_run(struct weft__op *op, int64_t timeout);
 void weft__op_start(struct weft__op *op);
 /* Asks an operation to end soon; its end is reported as always. */
 void weft__op_cancel(struct weft__op *op);
+/* What a test wants of it comes first; true if that was its end, or begins it later. */
+bool weft__op_fault(struct weft__loop *loop, struct weft__op *op, bool *ret_ended);
 /* For back ends: the operation has ended. */
 void weft__op_finish(struct weft__op *op, int64_t result);
+/* How much of the rest the next step of a send moves. */
+static inline size_t weft__op_send_len(const struct weft__op *op)
+{
+    size_t len = op->len - op->progress;
+    return op->limit != 0 && op->limit < len ? op->limit : len;
+}
 bool weft__loop_has_opcode(const struct weft__loop *loop, uint8_t opcode);
 
 /* ---- back ends ---- */

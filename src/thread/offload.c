@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/fault.h"
 #include "base/limits.h"
 #include "base/list.h"
 #include "run/run_int.h"
@@ -32,6 +33,7 @@ struct job {
     void (*release)(void *arg); /* not NULL: may be abandoned */
     atomic_bool *stop;          /* not NULL: set when the task is cancelled */
     struct weft__context error;
+    uint64_t faults; /* whose: see base/fault.h */
     int result;
     enum job_state state; /* under the pool's lock until it runs */
     bool abandoned;       /* the task has gone; on the loop's thread only */
@@ -134,7 +136,9 @@ static struct job *next_job(struct pool *pool)
 static void run_job(struct job *job)
 {
     /* No job leaves anything on this thread for the next one, be it a message or a loop. */
+    weft__fault_act_for(job->faults);
     job->result = job->fn(job->arg);
+    weft__fault_act_for(0);
     weft__loop_free(weft__loop_current);
     weft__error_move(&job->error, weft__context_get());
     if (job->result < 0 && job->error.error_code == 0)
@@ -246,6 +250,7 @@ static struct job *job_new(struct weft__loop *loop, enum weft__offload_class cla
     job->fn = fn;
     job->arg = arg;
     job->release = release;
+    job->faults = weft__fault_owner();
     job->wait.cancel = offload_cancelled;
     job->wait.what = class == WEFT__OFFLOAD_DNS ? "name resolution" : "worker thread";
     weft__list_init(&job->node);
