@@ -82,6 +82,7 @@ typedef struct weft_dial_options {
     size_t size;
     int64_t timeout;              /* for all of it, DNS included; default none (use a scope) */
     int64_t happy_eyeballs_delay; /* RFC 8305; default 250 ms */
+    const weft_address *avoid;    /* borrows; it has just failed: is tried after all others */
 } weft_dial_options;
 #define WEFT_DIAL(...) WEFT_OPTIONS(weft_dial_options, __VA_ARGS__)
 

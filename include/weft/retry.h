@@ -148,8 +148,16 @@ typedef struct weft_retry_policy {
     int64_t breaker_open; /* HTTP: how long nothing is sent then; default 30 s */
     int64_t hedge_after;  /* HTTP: so long without an answer, and an idempotent request is sent a
                              second time beside the first, ns; default never */
+    int hedge_percentile; /* HTTP: so long as that percentage of the origin's last 100 answers
+                             took at most, 1 to 99, instead of hedge_after, which stands until 20
+                             are known; default 0: hedge_after alone */
+    const char *attempt_field; /* HTTP: field that tells the server the attempt's number, 1 at
+                                  first: "X-Attempt"; one whose name says that it is secret stays
+                                  within the origin; default none */
 } weft_retry_policy;
 #define WEFT_RETRY(...) WEFT_OPTIONS(weft_retry_policy, __VA_ARGS__)
+
+enum { WEFT_RETRY_HISTORY = 16, WEFT_RETRY_PEER = 64 };
 
 /* One attempt as it is remembered. */
 typedef struct weft_retry_entry {
@@ -159,9 +167,9 @@ typedef struct weft_retry_entry {
     int64_t began; /* since the first attempt began, ns */
     int64_t took;  /* ns */
     int64_t wait;  /* after it, ns; 0 after the last */
+    bool hedge;    /* HTTP: the second request beside a slow one; both have the same number */
+    char peer[WEFT_RETRY_PEER]; /* HTTP: whom it was sent to, "192.0.2.1:443"; "": nobody */
 } weft_retry_entry;
-
-enum { WEFT_RETRY_HISTORY = 16 };
 
 typedef struct weft_retry_stats {
     size_t size;

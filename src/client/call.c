@@ -6,6 +6,7 @@
  * Whatever slot of the pool an attempt holds is given back before it ends, or passes to its
  * response.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -78,12 +79,25 @@ static int acquire(struct weft__call *call, struct weft__conn **ret)
     return 0;
 }
 
+/* One request on a connection; whom it went to is asked before anything can fail. */
+static int exchange_on(struct weft__call *call, struct weft__conn *conn, bool *ret_answered,
+                       bool *ret_reusable)
+{
+    if (call->settings.retry != NULL || call->options->stats != NULL)
+        weft_stream_peer_address(conn->stream, &call->peer);
+    int err = weft__h1_exchange(conn, call, ret_answered, ret_reusable);
+    if (err < 0)
+        call->avoid = call->peer;
+    return err;
+}
+
 static int exchange(struct weft__call *call, weft_response **ret)
 {
     struct weft__conn *conn;
     bool answered = false;
     bool reusable = false;
     call->sent = false;
+    call->peer.len = 0;
     int err = acquire(call, &conn);
     if (err < 0)
         return err;
@@ -92,14 +106,14 @@ static int exchange(struct weft__call *call, weft_response **ret)
     call->fresh = false;
     bool reused = conn->stream != NULL;
     if (!reused)
-        err = weft__conn_open(conn, call->client, call->url, &call->settings);
+        err = weft__conn_open(conn, call);
     if (err == 0)
-        err = weft__h1_exchange(conn, call, &answered, &reusable);
+        err = exchange_on(call, conn, &answered, &reusable);
     if (err < 0 && reused && is_stale(call, err, answered)) {
         weft__conn_shut(conn);
-        err = weft__conn_open(conn, call->client, call->url, &call->settings);
+        err = weft__conn_open(conn, call);
         if (err == 0)
-            err = weft__h1_exchange(conn, call, &answered, &reusable);
+            err = exchange_on(call, conn, &answered, &reusable);
     }
     if (err < 0) {
         weft__pool_drop(conn);
@@ -158,7 +172,7 @@ static int fetch(struct weft__call *call, struct weft__retrying *retrying, weft_
 {
     weft_response *response;
     int err = weft__hedge_wanted(call, &retrying->policy)
-                  ? weft__hedge_attempt(call, &retrying->policy, &response)
+                  ? weft__hedge_attempt(call, retrying, &response)
                   : weft__attempt(call, &response);
     if (err < 0)
         return err;
@@ -181,12 +195,48 @@ static int timed_fetch(struct weft__call *call, struct weft__retrying *retrying,
     return err < 0 ? err : result;
 }
 
+void weft__call_peer(const struct weft__call *call, char ret[WEFT_RETRY_PEER])
+{
+    char text[WEFT_ADDRESS_TEXT_MAX] = "";
+    if (call->peer.len > 0)
+        weft_address_format(&call->peer, text, sizeof text);
+    snprintf(ret, WEFT_RETRY_PEER, "%.*s", WEFT_RETRY_PEER - 1, text);
+}
+
+/* The requests of an attempt, as they are remembered. */
+static void note(const struct weft__call *call, struct weft__retrying *retrying, int result,
+                 int status)
+{
+    struct weft__retry_state *state = &retrying->state;
+    if (retrying->n_notes == 0) {
+        retrying->notes[0] = (weft_retry_entry){.began = state->began};
+        if (result < 0 || status >= 400 || state->number > 1 || call->options->stats != NULL)
+            weft__call_peer(call, retrying->notes[0].peer);
+        retrying->winner = 0;
+        retrying->n_notes = 1;
+    }
+    weft_retry_entry *winner = &retrying->notes[retrying->winner];
+    winner->result = result;
+    winner->status = status;
+    winner->took = weft_now() - state->started - winner->began;
+    state->status = status;
+    for (int i = 0; i < retrying->n_notes; i++) {
+        retrying->notes[i].number = state->number;
+        weft__retry_note(state, &retrying->notes[i]);
+    }
+}
+
 /* 1: another one is due, after a wait. */
 static int whole_attempt(struct weft__call *call, struct weft__retrying *retrying,
                          weft_response **ret, int64_t *ret_wait)
 {
-    int result = timed_fetch(call, retrying, ret);
-    weft__retry_ended(&retrying->state, result < 0 ? result : 0, *ret != NULL ? (*ret)->status : 0);
+    retrying->n_notes = 0;
+    call->number = retrying->state.number;
+    int result = weft__request_set_number(call, retrying->policy.attempt_field);
+    if (result < 0)
+        return result;
+    result = timed_fetch(call, retrying, ret);
+    note(call, retrying, result < 0 ? result : 0, *ret != NULL ? (*ret)->status : 0);
     if (result == WORTH_ANOTHER) {
         if (weft__retrying_plan(retrying, call, 0, *ret, ret_wait))
             return 1;
@@ -248,7 +298,7 @@ static int all_hops(struct weft__call *call, struct weft__retrying *retrying, we
 /* The URL goes over to the response; what is said of the call is said by whoever has it. */
 static int keep_history(weft_response *response, const weft_retry_stats *stats)
 {
-    if (stats->attempts < 2)
+    if (stats->history_len < 2)
         return 0;
     response->history = weft__alloc(stats->history_len * sizeof stats->history[0]);
     if (response->history == NULL)

@@ -109,7 +109,9 @@ static int set_retry(weft_client *client, const weft_retry_policy *policy)
     memcpy(client->retry_statuses, client->retry.statuses, (n + 1) * sizeof(int));
     client->retry.statuses = client->retry_statuses;
     client->settings.retry = &client->retry;
-    return 0;
+    int err = copy_text(client->retry.attempt_field, &client->retry_field);
+    client->retry.attempt_field = client->retry_field;
+    return err;
 }
 
 static int set_credentials(weft_client *client, const weft_client_options *options)
@@ -231,6 +233,7 @@ void weft__client_unref(weft_client *client)
     weft__headers_done(&client->open_headers);
     weft__free(client->params);
     weft__free(client->retry_statuses);
+    weft__free(client->retry_field);
     weft__free(client->ca_file);
     weft__free(client->ca_dir);
     weft__free(client);

@@ -25,6 +25,7 @@
 
 #include <weft/client.h>
 #include <weft/limit.h>
+#include <weft/net.h>
 #include <weft/tls.h>
 
 #include "base/buf.h"
@@ -82,6 +83,7 @@ struct weft_client {
     struct weft__pool_limits limits;
     weft_retry_policy retry;
     int *retry_statuses;
+    char *retry_field;
     char *ca_file;
     char *ca_dir;
     bool insecure_no_verify;
@@ -102,6 +104,8 @@ int weft__client_tls(weft_client *client, weft_tls **ret);
 void weft__client_forget_pool(const struct weft__pool *pool);
 
 /* ---- connections ---- */
+
+struct weft__call;
 
 /* One slot of the pool, and the connection in it once there is one. */
 struct weft__conn {
@@ -127,8 +131,7 @@ struct weft__conn {
 };
 
 /* Fills an empty slot: DNS, TCP and TLS within one time. */
-int weft__conn_open(struct weft__conn *conn, weft_client *client, const weft_url *url,
-                    const struct weft__settings *settings);
+int weft__conn_open(struct weft__conn *conn, struct weft__call *call);
 /* Ends the connection, not the slot. */
 void weft__conn_shut(struct weft__conn *conn);
 void weft__conn_set_timeouts(struct weft__conn *conn, int64_t read, int64_t write);
@@ -244,10 +247,15 @@ struct weft__call {
     bool fresh;               /* the next attempt is not for a connection that was used before */
     bool has_key;             /* an Idempotency-Key: it cannot do its work twice */
     char key[WEFT__KEY_SIZE]; /* one that was made for this call */
+    weft_address peer;        /* of this attempt, where somebody may ask; empty: nobody yet */
+    weft_address avoid;       /* whose connection has failed; empty: none */
+    int number;               /* of this attempt */
     int redirects;
     int64_t started;
 };
 
+/* The text of call->peer. */
+void weft__call_peer(const struct weft__call *call, char ret[WEFT_RETRY_PEER]);
 /* One request and the head of its answer; gates of the origin's health included. */
 int weft__attempt(struct weft__call *call, weft_response **ret);
 
@@ -258,6 +266,8 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
 int weft__request_init(struct weft__call *call, const char *url);
 /* The fields of the present hop, after url, method or foreign have changed. */
 int weft__request_set_headers(struct weft__call *call);
+/* The number of the attempt in its own field, if the policy has one. */
+int weft__request_set_number(struct weft__call *call, const char *field);
 void weft__request_done(struct weft__call *call);
 /* http or https, with a host. */
 int weft__request_check_url(const weft_url *url);
@@ -289,6 +299,9 @@ struct weft__retrying {
     int64_t least; /* what the server said about when to come back; -1: nothing */
     bool moved;    /* a 421 was answered by another connection */
     bool broke;    /* the origin's budget is used up */
+    int n_notes;   /* requests of a hedged attempt, in the order in which they began */
+    int winner;    /* whose outcome is that of the attempt */
+    weft_retry_entry notes[2];
 };
 
 void weft__retrying_init(struct weft__retrying *retrying, const struct weft__call *call);
@@ -302,8 +315,8 @@ bool weft__retrying_plan(struct weft__retrying *retrying, struct weft__call *cal
 int64_t weft__retry_spread(int64_t duration);
 
 bool weft__hedge_wanted(const struct weft__call *call, const weft_retry_policy *policy);
-/* As weft__attempt, with a second one if the first takes long. */
-int weft__hedge_attempt(struct weft__call *call, const weft_retry_policy *policy,
+/* As weft__attempt, with a second one if the first takes long; both are noted. */
+int weft__hedge_attempt(struct weft__call *call, struct weft__retrying *retrying,
                         weft_response **ret);
 
 /* ---- the health of origins ---- */
@@ -317,6 +330,10 @@ bool weft__health_may_retry(weft_client *client, const weft_url *url,
 void weft__health_spend(weft_client *client, const weft_url *url);
 void weft__health_pause(weft_client *client, const weft_url *url, int64_t duration);
 int64_t weft__health_paused_for(weft_client *client, const weft_url *url);
+/* How long an answer took, of which the last 100 are remembered. */
+void weft__health_answered(weft_client *client, const weft_url *url, int64_t took);
+/* What so many percent of them took at most, ns; -1 while fewer than 20 are known. */
+int64_t weft__health_percentile(weft_client *client, const weft_url *url, int percent);
 /* WEFT_ECIRCUIT_OPEN, or 0; each attempt that it lets through is reported. */
 int weft__health_admit(weft_client *client, const weft_url *url, const weft_retry_policy *policy,
                        bool *ret_probe);

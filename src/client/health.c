@@ -10,6 +10,7 @@
  * most so many retries as a share of the calls, and a floor without which a quiet client could
  * not retry at all.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -21,6 +22,9 @@ enum {
     BUDGET_PERCENT = 20,
     BUDGET_FLOOR = 100,
     BREAKER_CALLS = 20,
+    LATENCIES = 100,
+    LATENCIES_LEAST = 20,
+    LATENCIES_FRESH = 10, /* after so many more a percentile is worked out again */
 };
 
 #define BREAKER_OPEN WEFT_SEC(30)
@@ -37,7 +41,12 @@ struct health {
     struct weft__list node; /* in client->health, last used first */
     struct slot slots[WINDOW];
     int64_t paused_until;
-    int64_t open_until; /* 0: the circuit is closed */
+    int64_t open_until;     /* 0: the circuit is closed */
+    uint64_t answers;       /* in all; the times of the last ones are kept */
+    uint64_t percentile_at; /* answers when it was worked out; 0: never */
+    int64_t percentile;
+    int percent;
+    uint32_t latencies[LATENCIES]; /* us */
     bool probing;
     bool secure;
     uint16_t port;
@@ -189,6 +198,55 @@ int64_t weft__health_paused_for(weft_client *client, const weft_url *url)
     int64_t left = health != NULL ? health->paused_until - now : 0;
     pthread_mutex_unlock(&client->lock);
     return left > 0 ? left : 0;
+}
+
+/* ---- how long answers take ---- */
+
+void weft__health_answered(weft_client *client, const weft_url *url, int64_t took)
+{
+    int64_t us = took / WEFT_US(1);
+    pthread_mutex_lock(&client->lock);
+    struct health *health = find(client, url);
+    if (health != NULL)
+        health->latencies[health->answers++ % LATENCIES] =
+            us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+    pthread_mutex_unlock(&client->lock);
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint32_t first = *(const uint32_t *)a;
+    uint32_t second = *(const uint32_t *)b;
+    return (first > second) - (first < second);
+}
+
+static int64_t percentile_of(const struct health *health, int percent)
+{
+    uint32_t sorted[LATENCIES];
+    size_t n = health->answers < LATENCIES ? (size_t)health->answers : LATENCIES;
+    memcpy(sorted, health->latencies, n * sizeof sorted[0]);
+    qsort(sorted, n, sizeof sorted[0], compare);
+    /* The nearest rank; a microsecond more, as the times are rounded down. */
+    return WEFT_US((int64_t)sorted[(n * (size_t)percent + 99) / 100 - 1] + 1);
+}
+
+int64_t weft__health_percentile(weft_client *client, const weft_url *url, int percent)
+{
+    int64_t result = -1;
+    percent = percent < 100 ? percent : 99;
+    pthread_mutex_lock(&client->lock);
+    struct health *health = find(client, url);
+    if (health != NULL && health->answers >= LATENCIES_LEAST) {
+        if (health->percent != percent || health->percentile_at == 0 ||
+            health->answers - health->percentile_at >= LATENCIES_FRESH) {
+            health->percentile = percentile_of(health, percent);
+            health->percentile_at = health->answers;
+            health->percent = percent;
+        }
+        result = health->percentile;
+    }
+    pthread_mutex_unlock(&client->lock);
+    return result;
 }
 
 /* ---- the breaker ---- */

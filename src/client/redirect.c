@@ -84,6 +84,7 @@ int weft__redirect_follow(struct weft__call *call, const weft_response *response
     weft_url_free(call->url);
     call->url = url;
     call->redirects++;
+    call->avoid.len = 0;
     if (becomes_get(call->method, response->status)) {
         call->method = "GET";
         call->has_body = false;

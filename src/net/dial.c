@@ -183,13 +183,37 @@ int weft__dial_addresses(const char *host, uint16_t port, const weft_address *ad
 
 /* ---- public ---- */
 
-static int resolve_and_dial(const char *host, uint16_t port, int64_t delay, weft_stream **ret)
+static bool is_same_host(const weft_address *a, const weft_address *b)
+{
+    char texts[2][WEFT_ADDRESS_TEXT_MAX];
+    return weft__address_format_host(a, texts[0], sizeof texts[0]) == 0 &&
+           weft__address_format_host(b, texts[1], sizeof texts[1]) == 0 &&
+           strcmp(texts[0], texts[1]) == 0;
+}
+
+/* Where a connection to one address was made and then broke, the others go first. */
+static void move_to_end(weft_address *addresses, size_t n, const weft_address *avoid)
+{
+    size_t i = 0;
+    while (i < n && !is_same_host(&addresses[i], avoid))
+        i++;
+    if (i == n)
+        return;
+    weft_address moved = addresses[i];
+    memmove(addresses + i, addresses + i + 1, (n - i - 1) * sizeof *addresses);
+    addresses[n - 1] = moved;
+}
+
+static int resolve_and_dial(const char *host, uint16_t port, int64_t delay,
+                            const weft_address *avoid, weft_stream **ret)
 {
     weft_address *addresses;
     size_t n;
     int err = weft_resolve(host, port, &addresses, &n);
     if (err < 0)
         return err;
+    if (avoid != NULL)
+        move_to_end(addresses, n, avoid);
     err = weft__dial_addresses(host, port, addresses, n, delay, ret);
     weft__free(addresses);
     return err;
@@ -202,10 +226,10 @@ int weft_dial(const char *host, uint16_t port, const weft_dial_options *options,
         memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
     int64_t delay = all.happy_eyeballs_delay > 0 ? all.happy_eyeballs_delay : WEFT_MS(250);
     if (all.timeout <= 0 || all.timeout == WEFT_FOREVER)
-        return resolve_and_dial(host, port, delay, ret);
+        return resolve_and_dial(host, port, delay, all.avoid, ret);
     weft_scope scope;
     weft_scope_enter(&scope, all.timeout);
-    int err = resolve_and_dial(host, port, delay, ret);
+    int err = resolve_and_dial(host, port, delay, all.avoid, ret);
     err = weft_scope_exit(&scope, err);
     if (err == -ETIMEDOUT)
         return weft__fail(WEFT_ECONNECT_TIMEOUT, "connect to %.253s:%u timed out after %.6g s",

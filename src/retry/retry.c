@@ -121,31 +121,32 @@ void weft__retry_before(const weft_retry_policy *policy, struct weft__retry_stat
     }
 }
 
-static void remember(struct weft__retry_state *state, int result)
+void weft__retry_note(struct weft__retry_state *state, const weft_retry_entry *entry)
 {
     weft_retry_stats *stats = state->stats;
-    int64_t now = weft_now() - state->started;
     if (stats->history_len == WEFT_RETRY_HISTORY) {
         memmove(stats->history, stats->history + 1,
                 (WEFT_RETRY_HISTORY - 1) * sizeof stats->history[0]);
         stats->history_len--;
     }
-    stats->history[stats->history_len++] = (weft_retry_entry){
-        .number = state->number,
-        .result = result,
-        .status = state->status,
-        .began = state->began,
-        .took = now - state->began,
-    };
-    stats->attempts = state->number;
-    stats->elapsed = now;
+    stats->history[stats->history_len++] = *entry;
+    stats->attempts = entry->number;
+    stats->elapsed = entry->began + entry->took;
 }
 
 void weft__retry_ended(struct weft__retry_state *state, int result, int status)
 {
     state->status = status;
-    if (state->stats != NULL)
-        remember(state, result);
+    if (state->stats == NULL)
+        return;
+    const weft_retry_entry entry = {
+        .number = state->number,
+        .result = result,
+        .status = status,
+        .began = state->began,
+        .took = weft_now() - state->started - state->began,
+    };
+    weft__retry_note(state, &entry);
 }
 
 /* ---- decisions ---- */

@@ -36,6 +36,9 @@ bool weft__retry_has_predicate(const weft_retry_policy *policy);
 /* Notes how the attempt ended; status is that of a response, or 0. */
 void weft__retry_ended(struct weft__retry_state *state, int result, int status);
 
+/* Remembers one attempt, or a request beside it. */
+void weft__retry_note(struct weft__retry_state *state, const weft_retry_entry *entry);
+
 /*
  * For a result that is worth it: how long to wait, at least minimum_wait ns, before the next
  * attempt, which the state then counts; or -1 where attempts or time are used up.  The policy
