@@ -288,13 +288,16 @@ typedef struct weft_copy_tree_options {
  * @to:      borrows. NUL-terminated: the new name, not the folder for it.
  * @options: borrows, NULL for defaults.
  *
- * Symbolic links are copied as links. A target inside the source is not copied into itself. The
- * first error ends it; what was copied before stays.
+ * Symbolic links are copied as links. A target inside the source is not copied into itself. Below
+ * @to no symbolic link is followed: one that stands where a file or folder shall be is an error,
+ * and what is swapped for a link meanwhile leads nowhere else. The first error ends it; what was
+ * copied before stays.
  *
  * Suspends: maybe.
  * Cancel:   -ECANCELED, a part may have been copied.
  * Return:   0, or negative.
- * Errors:   as weft_copy(), with the path of what could not be copied; -ENOTDIR; -EEXIST.
+ * Errors:   as weft_copy(), with the path of what could not be copied; -ENOTDIR; -EEXIST; -ELOOP a
+ *           link stands in the way.
  * Source:   shutil.copytree(symlinks=True).
  * Since:    0.1
  */

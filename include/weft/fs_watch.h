@@ -75,7 +75,8 @@ WEFT_API int weft_watch_open(const char *path, const weft_watch_options *options
  * @ret:   gives by value; its texts are lent.
  *
  * What a new folder holds when its watch begins is reported as created; now and then that is told
- * twice.
+ * twice.  A new folder that cannot be watched is reported all the same: the next call tries again,
+ * and says why if it cannot.  After WEFT_WATCH_OVERFLOW all folders that are there are watched.
  *
  * Suspends: yes, until something happens.
  * Cancel:   -ECANCELED, no event is lost.

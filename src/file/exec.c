@@ -1,7 +1,7 @@
 /*
  * exec.c - the ladder: how an operation on a file reaches the kernel.
  *
- *   1. What the user-space buffer holds needs no system call (buffer.c).
+ *   1. What the user-space buffer holds needs no system call (cursor.c).
  *   2. A system call on the loop's own thread, if it cannot wait for a disk: preadv2 with
  *      RWF_NOWAIT, openat2 with RESOLVE_CACHED, writes of at most 64 KiB into the page cache.
  *      When nothing else could run meanwhile, every call is made like that, plainly.
@@ -16,6 +16,7 @@
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -151,13 +152,20 @@ static int open_plain(const char *path, int flags, unsigned mode)
     return fd < 0 ? -errno : fd;
 }
 
+/* There is no openat2: said once by the kernel, or by what stands between. */
+static atomic_bool openat2_missing;
+
 /* -EAGAIN if the name is not in the kernel's cache, or if the kernel cannot tell. */
 static int open_cached(const char *path, int flags)
 {
+    if (atomic_load_explicit(&openat2_missing, memory_order_relaxed))
+        return -EAGAIN;
     struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_CACHED};
     long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
     if (fd >= 0)
         return (int)fd;
+    if (errno == ENOSYS)
+        atomic_store_explicit(&openat2_missing, true, memory_order_relaxed);
     /* Before 5.12, or behind a seccomp filter that does not know the call. */
     if (errno == ENOSYS || errno == EINVAL || errno == EPERM || errno == EINTR)
         return -EAGAIN;

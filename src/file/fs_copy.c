@@ -194,7 +194,8 @@ static int open_target(const struct weft__fs_copy *copy, const struct stat *in, 
     *ret_created = fd >= 0;
     if (fd >= 0 || errno != EEXIST || copy->exclusive)
         return fd >= 0 ? fd : -errno;
-    fd = openat(copy->to_folder, copy->to, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    fd = openat(copy->to_folder, copy->to,
+                O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (copy->stay ? O_NOFOLLOW : 0));
     if (fd < 0)
         return -errno;
     if (fstat(fd, &st) < 0)

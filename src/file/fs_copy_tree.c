@@ -1,9 +1,17 @@
-/* fs_copy_tree.c - copying trees, and moving what a rename cannot move. */
+/*
+ * fs_copy_tree.c - copying trees, and moving what a rename cannot move.
+ *
+ * The folder that is being filled is open, and each further one is opened from it by its bare
+ * name, never through a symbolic link: what others put into the target meanwhile, or what was
+ * there before, cannot lead the copy out of it.
+ */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -18,7 +26,8 @@ struct tree_copy {
     struct weft__fs_tree tree;
     size_t root_len;
     struct stat target; /* of the new tree's root: not to be copied into itself */
-    int out;
+    int out;            /* the new tree's root */
+    int here;           /* the folder in it that is being filled; may be out */
     bool into_itself;
 };
 
@@ -37,6 +46,83 @@ static int fail_here(const struct tree_copy *copy, int err)
     return weft__fs_copy_fail(err, "copy", weft__fs_tree_path(&copy->tree), to);
 }
 
+static void set_here(struct tree_copy *copy, int fd)
+{
+    if (copy->here >= 0 && copy->here != copy->out)
+        close(copy->here);
+    copy->here = fd;
+}
+
+static int open_folder(int folder, const char *name)
+{
+    int err = weft__fs_step();
+    if (err < 0)
+        return err;
+    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Where the kernel, or a filter, has no openat2: from the root, part by part. */
+static int walk_up(struct tree_copy *copy, const char *at, const char *end)
+{
+    char name[WEFT__FS_NAME];
+    set_here(copy, copy->out);
+    while (at < end) {
+        size_t len = strcspn(at, "/");
+        if (len >= sizeof name)
+            return -ENAMETOOLONG;
+        memcpy(name, at, len);
+        name[len] = '\0';
+        int fd = open_folder(copy->here, name);
+        if (fd < 0)
+            return fd;
+        set_here(copy, fd);
+        at += len;
+        at += strspn(at, "/");
+    }
+    return 0;
+}
+
+/* The folder in which the present entry stands is found again from the root. */
+static int go_up(struct tree_copy *copy)
+{
+    static const struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                                        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    char path[WEFT__FS_PATH];
+    const char *at = relative(copy);
+    size_t len = (size_t)(weft__fs_tree_name(&copy->tree) - at);
+    if (len == 0) {
+        set_here(copy, copy->out);
+        return 0;
+    }
+    if (len >= sizeof path)
+        return walk_up(copy, at, at + len);
+    memcpy(path, at, len);
+    path[len] = '\0';
+    int err = weft__fs_step();
+    if (err < 0)
+        return err;
+    long fd = syscall(SYS_openat2, copy->out, path, &how, sizeof how);
+    if (fd < 0)
+        return walk_up(copy, at, at + len);
+    set_here(copy, (int)fd);
+    return 0;
+}
+
+/* The folder is there, and is no link. */
+static int make_folder(const struct tree_copy *copy, unsigned mode)
+{
+    const char *name = weft__fs_tree_name(&copy->tree);
+    struct stat st;
+    if (mkdirat(copy->here, name, mode) == 0)
+        return 0;
+    int err = -errno;
+    if (err == -EEXIST && copy->options.exist_ok &&
+        fstatat(copy->here, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+        return 0;
+    return err;
+}
+
 static int enter_folder(struct tree_copy *copy)
 {
     struct stat st;
@@ -50,32 +136,24 @@ static int enter_folder(struct tree_copy *copy)
         copy->tree.skip = true;
         return 0;
     }
-    if (mkdirat(copy->out, relative(copy), (st.st_mode & 0777) | 0700) == 0)
-        return 0;
-    err = -errno;
-    if (err == -EEXIST && copy->options.exist_ok &&
-        fstatat(copy->out, relative(copy), &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
-        return 0;
-    return err;
+    err = make_folder(copy, (st.st_mode & 0777) | 0700);
+    int fd = err < 0 ? err : open_folder(copy->here, weft__fs_tree_name(&copy->tree));
+    if (fd < 0)
+        return fd;
+    set_here(copy, fd);
+    return 0;
 }
 
 /* Times are set when nothing is put into the folder any more. */
 static int leave_folder(struct tree_copy *copy)
 {
     struct stat st;
-    int err = 0;
-    if (!copy->options.preserve)
-        return 0;
     if (fstatat(weft__fs_tree_fd(&copy->tree), weft__fs_tree_name(&copy->tree), &st, 0) < 0)
         return -errno;
     if (st.st_ino == copy->target.st_ino && st.st_dev == copy->target.st_dev)
         return 0;
-    int fd = openat(copy->out, relative(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return -errno;
-    err = weft__fs_preserve(-1, fd, &st);
-    close(fd);
-    return err;
+    int err = copy->options.preserve ? weft__fs_preserve(-1, copy->here, &st) : 0;
+    return err < 0 ? err : go_up(copy);
 }
 
 static int one_step(struct tree_copy *copy, int step)
@@ -92,9 +170,10 @@ static int one_step(struct tree_copy *copy, int step)
             .job = copy->job,
             .from_folder = weft__fs_tree_fd(&copy->tree),
             .from = weft__fs_tree_name(&copy->tree),
-            .to_folder = copy->out,
-            .to = relative(copy),
+            .to_folder = copy->here,
+            .to = weft__fs_tree_name(&copy->tree),
             .preserve = copy->options.preserve,
+            .stay = true,
             .keep_links = !copy->options.follow_symlinks,
         });
     }
@@ -126,6 +205,7 @@ static int open_target(struct tree_copy *copy, const struct stat *from)
     copy->out = open(copy->to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (copy->out < 0)
         return -errno;
+    copy->here = copy->out;
     if (fstat(copy->out, &copy->target) < 0)
         return -errno;
     return copy->target.st_ino == from->st_ino && copy->target.st_dev == from->st_dev
@@ -137,6 +217,7 @@ static int copy_tree(struct tree_copy *copy)
 {
     struct stat st;
     copy->out = -1;
+    copy->here = -1;
     int err = weft__fs_step();
     int fd = err == 0 ? open(copy->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (err == 0 && fd < 0)
@@ -164,6 +245,7 @@ static int copy_tree(struct tree_copy *copy)
         if (err < 0)
             weft__fs_copy_fail(err, "copy", copy->from, copy->to);
     }
+    set_here(copy, -1);
     if (copy->out >= 0)
         close(copy->out);
     return err;

@@ -171,6 +171,7 @@ struct weft__fs_copy {
     bool preserve;
     bool exclusive;
     bool keep_links;
+    bool stay; /* a link that stands where the copy shall be is refused, with -ELOOP */
 };
 /* One file; what it has made is removed on failure. No message, but see below. */
 int weft__fs_copy_one(const struct weft__fs_copy *copy);

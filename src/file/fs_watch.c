@@ -50,8 +50,8 @@ struct weft_watch {
     bool moved_dir;
     bool busy;
     bool ended;
-    bool lost; /* an overflow is to be reported */
-    const char *adding;
+    bool lost;          /* an overflow is to be reported */
+    const char *adding; /* a folder still to be watched, with all below it; the path or root */
     char root[];
 };
 
@@ -157,10 +157,12 @@ static int add_below(struct weft_watch *watch, struct weft__fs_tree *tree, bool 
         int err = weft__fs_tick(&watch->job);
         if (err == 0 && step == WEFT__FS_ENTER)
             err = add(watch, weft__fs_tree_path(tree), IN_ONLYDIR | IN_DONT_FOLLOW);
+        if (err == 0 && step == WEFT__FS_ERROR)
+            err = tree->error;
         /* Gone again already, or not to be read: there is nothing to hear from it. */
         if (err == -ENOENT || err == -EACCES || err == -ENOTDIR)
             err = 0;
-        if (err >= 0 && report && step != WEFT__FS_LEAVE)
+        if (err >= 0 && report && step != WEFT__FS_LEAVE && step != WEFT__FS_ERROR)
             err = note_found(watch, tree);
         if (err < 0)
             return err;
@@ -188,15 +190,26 @@ static int watch_fail(const struct weft_watch *watch, int err)
     return weft__fs_fail(err, "watch %s", watch->root);
 }
 
+/* After an overflow what is in the tree by now is watched, and not reported: the event says so. */
 static int run_add(void *arg)
 {
     struct weft_watch *watch = arg;
-    int err = add(watch, watch->adding, IN_ONLYDIR | IN_DONT_FOLLOW);
+    const bool report = watch->adding != watch->root;
+    weft__buf_clear(&watch->found);
+    int err = report ? add(watch, watch->adding, IN_ONLYDIR | IN_DONT_FOLLOW) : 0;
+    if (err >= 0)
+        err = add_tree(watch, watch->adding, report);
     if (err == -ENOENT || err == -EACCES || err == -ENOTDIR)
         return 0;
-    if (err >= 0)
-        err = add_tree(watch, watch->adding, true);
     return err < 0 ? watch_fail(watch, err) : 0;
+}
+
+static int add_rest(struct weft_watch *watch)
+{
+    int err = weft__fs_run_long(run_add, &watch->job);
+    if (err == 0)
+        watch->adding = NULL;
+    return err;
 }
 
 static int run_open(void *arg)
@@ -402,6 +415,9 @@ static int64_t next_event(struct weft_watch *watch, weft_watch_event *ret)
         int64_t got = from_found(watch, ret);
         if (got == 0)
             got = from_batch(watch, ret);
+        /* The event is gone. */
+        if (got == -ENOMEM)
+            watch->lost = true;
         if (got != 0 || watch->ended)
             return got;
         if (watch->lost) {
@@ -416,6 +432,31 @@ static int64_t next_event(struct weft_watch *watch, weft_watch_event *ret)
     }
 }
 
+/* An event is given even where its folder cannot be watched: the next call tries again. */
+static int64_t next_watched(struct weft_watch *watch, weft_watch_event *ret)
+{
+    weft_watch_event event;
+    int err = watch->adding != NULL ? add_rest(watch) : 0;
+    if (err < 0 && err != -ECANCELED)
+        watch->adding = NULL;
+    if (err < 0)
+        return err;
+    int64_t got = next_event(watch, &event);
+    if (got < 0)
+        return weft__file_fail(got, "watch", watch->root);
+    if (got > 0 && watch->options.recursive) {
+        if (event.kind == WEFT_WATCH_OVERFLOW)
+            watch->adding = watch->root;
+        else if (event.is_dir && event.kind == WEFT_WATCH_CREATED && watch->found.len == 0)
+            watch->adding = event.path;
+    }
+    if (watch->adding != NULL)
+        add_rest(watch);
+    if (got > 0)
+        *ret = event;
+    return got;
+}
+
 int weft_watch_next(weft_watch *watch, weft_watch_event *ret)
 {
     struct weft_task *self;
@@ -427,18 +468,7 @@ int weft_watch_next(weft_watch *watch, weft_watch_event *ret)
     if (err < 0)
         return err;
     watch->busy = true;
-    weft_watch_event event;
-    int64_t got = next_event(watch, &event);
-    if (got < 0)
-        got = weft__file_fail(got, "watch", watch->root);
-    if (got > 0 && watch->options.recursive && event.is_dir && event.kind == WEFT_WATCH_CREATED &&
-        watch->found.len == 0) {
-        watch->adding = event.path;
-        err = weft__fs_run_long(run_add, &watch->job);
-        got = err < 0 ? err : got;
-    }
+    int64_t got = next_watched(watch, ret);
     watch->busy = false;
-    if (got > 0)
-        *ret = event;
     return (int)got;
 }

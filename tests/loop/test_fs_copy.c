@@ -189,6 +189,78 @@ FS_TEST(copy_tree_follows_links_on_demand)
     ASSERT_STR_HAS(weft_error_message(), fs_path("t/dangling"));
 }
 
+/* What a stranger put into the target must not let the copy write elsewhere. */
+FS_TEST(copy_tree_goes_through_no_link_in_the_target)
+{
+    const weft_copy_tree_options *again = WEFT_COPY_TREE(.exist_ok = true, .preserve = true);
+    make_tree();
+    fs_mkdir("outside");
+    fs_make("outside/kept", "kept");
+    fs_mkdir("u");
+    ASSERT(symlink("../outside/kept", fs_path("u/f")) == 0);
+    ASSERT_ERR(weft_copy_tree(fs_path("t"), fs_path("u"), again), -ELOOP);
+    ASSERT_STR_HAS(weft_error_message(), fs_path("u/f"));
+    fs_holds("outside/kept", "kept");
+    ASSERT(unlink(fs_path("u/f")) == 0);
+    if (fs_there("u/link"))
+        ASSERT(unlink(fs_path("u/link")) == 0);
+    if (fs_there("u/a/b/g"))
+        ASSERT(unlink(fs_path("u/a/b/g")) == 0);
+    if (fs_there("u/a/b"))
+        ASSERT(rmdir(fs_path("u/a/b")) == 0);
+    if (fs_there("u/a"))
+        ASSERT(rmdir(fs_path("u/a")) == 0);
+    ASSERT(symlink("../outside", fs_path("u/a")) == 0);
+    ASSERT_ERR(weft_copy_tree(fs_path("t"), fs_path("u"), again), -EEXIST);
+    ASSERT_INT_EQ(fs_count("outside"), 1);
+}
+
+/* At each step in turn: what is "u/a" by then becomes a link that leads out. */
+static unsigned swap_at;
+
+static void swap_for_link(unsigned step)
+{
+    if (step != swap_at || !fs_there("u/a"))
+        return;
+    ASSERT(rename(fs_path("u/a"), fs_path("u/away")) == 0);
+    ASSERT(symlink("../outside", fs_path("u/a")) == 0);
+}
+
+FS_TEST(copy_tree_with_a_folder_swapped_for_a_link_stays_inside)
+{
+    unsigned last = 1;
+    for (swap_at = 1; swap_at <= last && swap_at < 100; swap_at++) {
+        fs_wipe();
+        ASSERT(mkdir(fs_folder, 0700) == 0);
+        make_tree();
+        fs_make("t/a/b/second", "3");
+        fs_mkdir("outside");
+        fs_mkdir("outside/b");
+        weft__fs_fault = (struct weft__fs_fault){.on = true, .hook = swap_for_link};
+        int err = weft_copy_tree(fs_path("t"), fs_path("u"), NULL);
+        last = weft__fs_fault.count;
+        weft__fs_fault = (struct weft__fs_fault){0};
+        ASSERT(err == 0 || err == -ELOOP || err == -ENOENT || err == -ENOTDIR || err == -EEXIST);
+        ASSERT_INT_EQ(fs_count("outside/b"), 0);
+        ASSERT_INT_EQ(fs_count("outside"), 1);
+    }
+}
+
+FS_TEST(copy_tree_of_a_deep_tree_keeps_few_descriptors)
+{
+    char name[512] = "t";
+    fs_mkdir("t");
+    for (int i = 0; i < 60; i++) {
+        strcat(name, "/d");
+        fs_mkdir(name);
+    }
+    strcat(name, "/f");
+    fs_make(name, "deep");
+    ASSERT_OK(weft_copy_tree(fs_path("t"), fs_path("u"), NULL));
+    name[0] = 'u';
+    fs_holds(name, "deep");
+}
+
 FS_TEST(copy_tree_into_itself_ends)
 {
     make_tree();

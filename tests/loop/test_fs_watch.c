@@ -78,6 +78,70 @@ FS_TEST(watch_that_waits_ends_with_its_scope)
     weft_watch_close(watch);
 }
 
+/* Whatever fails once on the way, a call may say so, but what happened is reported. */
+FS_TEST(watch_of_a_new_folder_that_fails_once_loses_no_event)
+{
+    static const int errors[] = {-ENOSPC, -ENOMEM, -EMFILE, -EIO};
+    weft_watch *watch;
+    weft_watch_event event;
+    for (unsigned nth = 1; nth <= 4; nth++) {
+        char name[32];
+        unsigned seen = 0;
+        fs_mkdir("w");
+        ASSERT_OK(weft_watch_open(fs_path("w"), WEFT_WATCH(.recursive = true), &watch));
+        snprintf(name, sizeof name, "w/new%u", nth);
+        fs_mkdir(name);
+        snprintf(name, sizeof name, "w/new%u/early", nth);
+        fs_make(name, "");
+        weft__fs_fault = (struct weft__fs_fault){.on = true, .nth = nth, .error = -errors[nth - 1]};
+        for (int calls = 0; seen != 3; calls++) {
+            ASSERT_INT_LT(calls, 6);
+            int got = weft_watch_next(watch, &event);
+            ASSERT(got == 1 || got == errors[nth - 1]);
+            if (got == 1)
+                seen |= strcmp(event.path, fs_path(name)) == 0 ? 2 : 1;
+        }
+        weft__fs_fault = (struct weft__fs_fault){0};
+        weft_watch_close(watch);
+        fs_wipe();
+        ASSERT(mkdir(fs_folder, 0700) == 0);
+    }
+}
+
+static long queue_length(void)
+{
+    char text[32] = "";
+    FILE *file = fopen("/proc/sys/fs/inotify/max_queued_events", "re");
+    if (file == NULL || fgets(text, sizeof text, file) == NULL)
+        SKIP("the length of the queue cannot be read");
+    fclose(file);
+    return strtol(text, NULL, 10);
+}
+
+TASK_TEST(watch_says_that_events_were_lost_and_goes_on)
+{
+    weft_watch *watch;
+    weft_watch_event event = {0};
+    long most = queue_length();
+    if (most > 100000 || test_under_valgrind())
+        SKIP("the queue is too long to be filled");
+    snprintf(fs_folder, sizeof fs_folder, "%s", test_tmpdir());
+    fs_mkdir("w");
+    ASSERT_OK(weft_watch_open(fs_path("w"), WEFT_WATCH(.recursive = true), &watch));
+    for (long i = 0; i <= most / 2; i++) {
+        ASSERT(symlink("x", fs_path("w/link")) == 0);
+        ASSERT(unlink(fs_path("w/link")) == 0);
+    }
+    /* Of this one nothing is heard. */
+    fs_mkdir("w/new");
+    while (event.kind != WEFT_WATCH_OVERFLOW)
+        ASSERT_INT_EQ(ASSERT_OK(weft_watch_next(watch, &event)), 1);
+    ASSERT_STR_EQ(event.path, fs_path("w"));
+    fs_make("w/new/f", "");
+    next_is(watch, WEFT_WATCH_CREATED, "w/new/f", NULL);
+    weft_watch_close(watch);
+}
+
 /* ---- following ---- */
 
 static void add(const char *name, const char *text)
