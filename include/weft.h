@@ -5,6 +5,7 @@
 #include <weft/base.h>
 #include <weft/error.h>
 #include <weft/run.h>
+#include <weft/debug.h>
 #include <weft/sync.h>
 #include <weft/channel.h>
 #include <weft/thread.h>

@@ -30,8 +30,8 @@ LAYERS = {
     "json": [],
 }
 # Public headers that are not called as their module is.
-HEADER_MODULE = {"channel": "sync", "error": "base", "file_more": "file", "fs": "file",
-                 "fs_temp": "file", "fs_tree": "file", "fs_watch": "file", "http": "proto"}
+HEADER_MODULE = {"channel": "sync", "debug": "run", "error": "base", "file_more": "file",
+                 "fs": "file", "fs_temp": "file", "fs_tree": "file", "fs_watch": "file", "http": "proto"}
 # A seam for tests, declared in one place for all modules.
 FOR_ALL = {"testing"}
 # What only these modules may include: the rest reaches it through them.

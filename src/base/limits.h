@@ -13,6 +13,8 @@
     X(STACK_MIN, 16 * 1024, "smallest stack that can be asked for, bytes")                         \
     X(STACK_MAX, 64 * 1024 * 1024, "largest stack that can be asked for, bytes")                   \
     X(TASK_NAME, 31, "bytes of a task's name that are kept")                                       \
+    X(DUMP_TASKS, 1000, "tasks that are shown in one dump")                                        \
+    X(DUMP_FRAMES, 48, "calls of a task that are shown in a dump")                                 \
     X(READY_BUDGET, 128, "ready tasks that run before I/O is polled")                              \
     X(WORKERS_FILES, 16, "worker threads for file and offloaded work")                             \
     X(WORKERS_DNS, 8, "worker threads for name resolution")                                        \

@@ -1,65 +1,342 @@
 /*
- * dump.c - what went wrong, for people: the tree of tasks, a deadlock, a stack overflow.
- *
- * Everything here that runs in a signal handler writes with write(2) into a buffer on the
- * alternate stack and calls nothing else.
+ * dump.c - the tree of tasks, for people: who waits for what, since when, until when, and where
+ * in the program.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include "run/run_int.h"
+#include <arpa/inet.h>
 
-/* ---- dumps ---- */
+#include <weft/debug.h>
 
-static const char *state_of(const struct weft_task *task)
-{
-    if (task->state == TASK_PARKED && task->wait != NULL && task->wait->what != NULL)
-        return task->wait->what;
-    return task->state <= TASK_FIRST ? "ready" : "running";
-}
+#include "run/debug_int.h"
 
-struct dump {
-    int fd;
-    int lines;
+enum {
+    DEPTH_MAX = 64,  /* of the tree, groups included */
+    KINDS = 16,      /* of tasks of one group that are told apart */
+    ALIKE_SHOWN = 4, /* of a kind; the others are counted */
 };
 
-enum { DUMP_LINES_MAX = 200, DUMP_DEPTH_MAX = 32 };
+/* What tasks that do the same have in common; found without a look at their stacks. */
+struct kind {
+    weft_fn fn;
+    const char *what;
+    ptrdiff_t place; /* of the wait on the task's stack */
+    size_t n;
+    uint64_t id; /* the latest whose stack was shown, and what tells that one from others */
+    uint64_t stack;
+};
 
-static void dump_task(struct dump *dump, const struct weft_task *task, int depth);
+struct dump {
+    struct weft__report report;
+    struct weft__loop *loop;
+    int64_t now;
+    size_t n_shown;
+    size_t n_alike;
+    bool cut;
+    struct weft__frames frames;
+    struct {
+        struct kind kinds[KINDS];
+        size_t n;
+    } levels[DEPTH_MAX];
+};
 
-static void dump_group(struct dump *dump, const struct weft__group *group, int depth)
+/* One at a time, under the report's lock: tasks have small stacks, and there may be no memory. */
+static struct dump dump;
+
+/* ---- what a task waits for ---- */
+
+static void put_address(struct weft__report *report, int fd)
 {
-    dprintf(dump->fd, "%*s%s: %zu task%s\n", depth * 2, "", group->name, group->n_children,
-            group->n_children == 1 ? "" : "s");
-    for (const struct weft__list *node = group->children.next; node != &group->children;
-         node = node->next)
-        dump_task(dump, WEFT__CONTAINER(node, const struct weft_task, sibling), depth + 1);
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+        struct sockaddr_un un;
+    } address;
+    char text[INET6_ADDRSTRLEN];
+    int type = SOCK_STREAM;
+    socklen_t len = sizeof type;
+    bool peer = true;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+        return;
+    len = sizeof address;
+    if (getpeername(fd, &address.any, &len) < 0) {
+        peer = false;
+        len = sizeof address;
+        if (getsockname(fd, &address.any, &len) < 0)
+            return;
+    }
+    const char *kind = type == SOCK_DGRAM ? "udp" : "tcp";
+    const char *at = peer ? "" : "local ";
+    if (address.any.sa_family == AF_INET &&
+        inet_ntop(AF_INET, &address.in.sin_addr, text, sizeof text) != NULL)
+        weft__report_put(report, " on %s %s%s:%u", kind, at, text, ntohs(address.in.sin_port));
+    else if (address.any.sa_family == AF_INET6 &&
+             inet_ntop(AF_INET6, &address.in6.sin6_addr, text, sizeof text) != NULL)
+        weft__report_put(report, " on %s %s[%s]:%u", kind, at, text, ntohs(address.in6.sin6_port));
+    else if (address.any.sa_family == AF_UNIX) {
+        size_t path_len = len - offsetof(struct sockaddr_un, sun_path);
+        char path[sizeof address.un.sun_path + 1] = "";
+        if (len > offsetof(struct sockaddr_un, sun_path) && address.un.sun_path[0] != '\0')
+            memcpy(path, address.un.sun_path, path_len);
+        weft__report_put(report, " on unix socket ");
+        weft__report_name(report, path);
+    }
 }
 
-static void dump_task(struct dump *dump, const struct weft_task *task, int depth)
+static void put_op(struct weft__report *report, const struct weft__op *op)
 {
-    if (dump->lines++ == DUMP_LINES_MAX)
-        dprintf(dump->fd, "  (more tasks are not shown)\n");
-    if (dump->lines > DUMP_LINES_MAX || depth > DUMP_DEPTH_MAX)
-        return;
-    dprintf(dump->fd, "%*s%s #%llu: waits for %s\n", depth * 2, "", weft_task_name(task),
-            (unsigned long long)task->id, state_of(task));
+    int fd = op->fd != NULL ? op->fd->fd : op->kind == WEFT__OP_RING ? op->sqe.fd : -1;
+    weft__report_put(report, "%s", op->wait.what);
+    if (op->fd != NULL && fd >= 0)
+        put_address(report, fd);
+    if (fd >= 0)
+        weft__report_put(report, " (fd %d)", fd);
+    if (op->cancelling)
+        weft__report_put(report, ", being cancelled");
+}
+
+static void put_wait(const struct weft_task *task)
+{
+    struct weft__report *report = &dump.report;
+    const struct weft__wait *wait = task->wait;
+    const struct weft__op *op = weft__op_of_wait(wait);
+    int64_t until;
+    weft__report_put(report, "waits for ");
+    if (op != NULL) {
+        put_op(report, op);
+    } else if (weft__sleep_of_wait(wait, &until)) {
+        weft__report_put(report, "sleep");
+        if (until != WEFT_FOREVER) {
+            weft__report_put(report, " until +");
+            weft__report_time(report, until - dump.now);
+        }
+    } else {
+        weft__report_put(report, "%s", wait->what != NULL ? wait->what : "something");
+    }
+    if (dump.now - task->parked_at >= WEFT_MS(1)) {
+        weft__report_put(report, ", for ");
+        weft__report_time(report, dump.now - task->parked_at);
+    }
+}
+
+static void put_state(const struct weft_task *task)
+{
+    if (task == (struct weft_task *)weft__context && task != &dump.loop->native)
+        weft__report_put(&dump.report, "running");
+    else if (task->state == TASK_PARKED && task->wait != NULL)
+        put_wait(task);
+    else if (task->state <= TASK_FIRST)
+        weft__report_put(&dump.report, "ready");
+    else
+        weft__report_put(&dump.report, "running");
+    if (task->cancelled)
+        weft__report_put(&dump.report, ", cancelled");
+}
+
+/* ---- scopes ---- */
+
+static bool is_plain(const struct weft__scope *scope)
+{
+    return !weft__timer_is_started(&scope->timer) && !scope->cancelled && !scope->shield;
+}
+
+/* "4.8 s left, shield, cancelled: reason" */
+static void put_scope(const struct weft__scope *scope, const char *before)
+{
+    struct weft__report *report = &dump.report;
+    if (weft__timer_is_started(&scope->timer)) {
+        weft__report_put(report, "%s", before);
+        weft__report_time(report, scope->timer.when - dump.now);
+        weft__report_put(report, " left");
+        before = ", ";
+    }
+    if (scope->shield) {
+        weft__report_put(report, "%sshield", before);
+        before = ", ";
+    }
+    if (scope->cancelled) {
+        weft__report_put(report, "%scancelled", before);
+        if (scope->reason != NULL) {
+            weft__report_put(report, ": ");
+            weft__report_name(report, scope->reason);
+        }
+    }
+}
+
+/* ---- the tree ---- */
+
+static void put_task(struct weft_task *task, struct kind *kind, int depth);
+
+static struct kind kind_of(const struct weft_task *task)
+{
+    const struct weft__wait *wait = task->state == TASK_PARKED ? task->wait : NULL;
+    struct kind kind = {.fn = task->fn};
+    if (wait != NULL) {
+        kind.what = wait->what;
+        if (weft__stack_contains(&task->stack, wait))
+            kind.place = (const char *)task - (const char *)wait;
+    }
+    return kind;
+}
+
+static bool has_groups(const struct weft_task *task)
+{
     for (const struct weft__scope *scope = task->outermost; scope != NULL; scope = scope->inner) {
-        if (scope->group != NULL)
-            dump_group(dump, scope->group, depth + 1);
+        if (scope->group != NULL && scope->group->n_children > 0)
+            return true;
+    }
+    return false;
+}
+
+/* The kind of a leaf; NULL: one of a kind, or there are too many kinds. */
+static struct kind *note_kind(const struct weft_task *task, int depth)
+{
+    struct kind kind = kind_of(task);
+    if (has_groups(task))
+        return NULL;
+    for (size_t i = 0; i < dump.levels[depth].n; i++) {
+        struct kind *known = &dump.levels[depth].kinds[i];
+        if (known->fn == kind.fn && known->what == kind.what && known->place == kind.place)
+            return known;
+    }
+    if (dump.levels[depth].n == KINDS)
+        return NULL;
+    struct kind *fresh = &dump.levels[depth].kinds[dump.levels[depth].n++];
+    fresh->fn = kind.fn;
+    fresh->what = kind.what;
+    fresh->place = kind.place;
+    fresh->n = 0;
+    fresh->stack = 0;
+    return fresh;
+}
+
+static void put_group(const struct weft__group *group, int depth)
+{
+    struct weft__report *report = &dump.report;
+    weft__report_put(report, "%*s", depth * 2, "");
+    weft__report_name(report, group->name);
+    weft__report_put(report, ": %zu task%s", group->n_children, group->n_children == 1 ? "" : "s");
+    if (group->n_errors > 0)
+        weft__report_put(report, ", %zu failed", group->n_errors);
+    put_scope(&group->scope, ", ");
+    weft__report_put(report, "\n");
+    if (++depth >= DEPTH_MAX) {
+        dump.cut = true;
+        return;
+    }
+    dump.levels[depth].n = 0;
+    for (const struct weft__list *node = group->children.next; node != &group->children;
+         node = node->next) {
+        struct weft_task *task = WEFT__CONTAINER(node, struct weft_task, sibling);
+        struct kind *kind = note_kind(task, depth);
+        if (kind != NULL && kind->n++ >= ALIKE_SHOWN)
+            continue;
+        put_task(task, kind, depth);
+    }
+    for (size_t i = 0; i < dump.levels[depth].n; i++) {
+        const struct kind *kind = &dump.levels[depth].kinds[i];
+        if (kind->n <= ALIKE_SHOWN)
+            continue;
+        dump.n_alike += kind->n - ALIKE_SHOWN;
+        weft__report_put(report, "%*s%zu more like #%llu\n", depth * 2, "", kind->n - ALIKE_SHOWN,
+                         (unsigned long long)kind->id);
+    }
+}
+
+/* FNV-1a; never 0. */
+static uint64_t hash_of(const struct weft__frames *frames)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (int i = 0; i < frames->n; i++)
+        hash = (hash ^ (uintptr_t)frames->pc[i]) * 0x100000001b3;
+    return hash | 1;
+}
+
+static void put_stack(struct weft_task *task, struct kind *kind, int depth)
+{
+    struct weft__report *report = &dump.report;
+    weft__backtrace(task, &dump.frames);
+    if (dump.frames.n == 0) {
+        weft__report_put(report, "%*s(its stack is too full to be walked)\n", depth * 2 + 4, "");
+        return;
+    }
+    uint64_t hash = hash_of(&dump.frames);
+    if (kind != NULL && kind->stack == hash) {
+        weft__report_put(report, "%*s(in the same place as #%llu)\n", depth * 2 + 4, "",
+                         (unsigned long long)kind->id);
+        return;
+    }
+    weft__report_frames(report, &dump.frames, depth * 2 + 4);
+    if (kind != NULL) {
+        kind->id = task->id;
+        kind->stack = hash;
+    }
+}
+
+static void put_task(struct weft_task *task, struct kind *kind, int depth)
+{
+    struct weft__report *report = &dump.report;
+    if (dump.n_shown >= WEFT__LIMIT_DUMP_TASKS) {
+        dump.cut = true;
+        return;
+    }
+    dump.n_shown++;
+    weft__report_put(report, "%*s", depth * 2, "");
+    weft__report_name(report, weft_task_name(task));
+    weft__report_put(report, " #%llu: ", (unsigned long long)task->id);
+    put_state(task);
+    weft__report_put(report, "\n");
+    put_stack(task, kind, depth);
+    for (const struct weft__scope *scope = task->outermost; scope != NULL; scope = scope->inner) {
+        if (scope->group != NULL) {
+            put_group(scope->group, depth + 1);
+        } else if (!is_plain(scope)) {
+            weft__report_put(report, "%*sscope: ", depth * 2 + 2, "");
+            put_scope(scope, "");
+            weft__report_put(report, "\n");
+        }
     }
 }
 
 void weft__dump(struct weft__loop *loop, int fd)
 {
-    struct dump dump = {.fd = fd};
-    dump_task(&dump, &loop->native, 0);
+    struct weft__report *report = &dump.report;
+    if (!weft__report_lock())
+        return;
+    weft__report_begin(report, fd);
+    dump.loop = loop;
+    dump.now = weft__loop_now(loop);
+    dump.n_shown = 0;
+    dump.n_alike = 0;
+    dump.cut = false;
+    weft__report_put(report, "%zu task%s of thread %ld (%s)\n", loop->n_tasks,
+                     loop->n_tasks == 1 ? "" : "s", (long)syscall(SYS_gettid), loop->backend->name);
+    put_task(&loop->native, NULL, 0);
+    if (dump.cut)
+        weft__report_put(report, "(%zu tasks are not shown)\n",
+                         loop->n_tasks + 1 - dump.n_shown - dump.n_alike);
+    weft__report_end(report);
+    weft__report_unlock();
+}
+
+void weft_dump_tasks(int fd)
+{
+    struct weft__loop *loop = weft__loop_get();
+    if (loop != NULL)
+        weft__dump(loop, fd);
+}
+
+uint64_t weft_task_id(const weft_task *task)
+{
+    return task != NULL ? task->id : 0;
 }
 
 /* ---- deadlock ---- */
@@ -98,100 +375,4 @@ _Noreturn void weft__forked_poll(void)
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
         abort();
     abort();
-}
-
-/* ---- stack overflow ---- */
-
-static struct sigaction old_segv;
-static struct sigaction old_bus;
-static pthread_once_t handler_once = PTHREAD_ONCE_INIT;
-static _Thread_local char *signal_stack;
-static pthread_key_t signal_stack_key;
-
-enum { SIGNAL_STACK_SIZE = 64 * 1024 };
-
-static void put(char **to, char *end, const char *text)
-{
-    while (*text != '\0' && *to < end)
-        *(*to)++ = *text++;
-}
-
-static void put_number(char **to, char *end, size_t number)
-{
-    char digits[24];
-    int n = 0;
-    do {
-        digits[n++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    while (n > 0 && *to < end)
-        *(*to)++ = digits[--n];
-}
-
-static void report_overflow(const struct weft_task *task)
-{
-    char text[256];
-    char *to = text;
-    char *end = text + sizeof text;
-    put(&to, end, "weft: stack overflow in task '");
-    put(&to, end, weft_task_name(task));
-    put(&to, end, "' (");
-    put_number(&to, end, (task->stack.size - WEFT__STACK_GUARD) / 1024);
-    put(&to, end, " KiB; weft_spawn_options.stack_size makes it larger)\n");
-    if (write(STDERR_FILENO, text, (size_t)(to - text)) < 0)
-        return;
-}
-
-static void on_fault(int number, siginfo_t *info, void *context)
-{
-    struct weft__loop *loop = weft__loop_current;
-    const struct weft_task *task = loop != NULL ? (const struct weft_task *)weft__context : NULL;
-    if (task != NULL && task != &loop->native && weft__stack_is_guard(&task->stack, info->si_addr))
-        report_overflow(task);
-    /* Whoever was there before has the last word; by default the process ends. */
-    const struct sigaction *old = number == SIGSEGV ? &old_segv : &old_bus;
-    if ((old->sa_flags & SA_SIGINFO) != 0 && old->sa_sigaction != NULL) {
-        old->sa_sigaction(number, info, context);
-        return;
-    }
-    sigaction(number, old, NULL);
-}
-
-static void free_signal_stack(void *stack)
-{
-    stack_t none = {.ss_flags = SS_DISABLE};
-    sigaltstack(&none, NULL);
-    munmap(stack, SIGNAL_STACK_SIZE);
-}
-
-static void install_handler(void)
-{
-    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    pthread_key_create(&signal_stack_key, free_signal_stack);
-    if (WEFT__ASAN || WEFT__TSAN)
-        return;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGSEGV, &action, &old_segv);
-    sigaction(SIGBUS, &action, &old_bus);
-}
-
-/* The faulting stack has no room for a handler: each thread that has a loop gets another one. */
-void weft__overflow_install(void)
-{
-    stack_t present;
-    pthread_once(&handler_once, install_handler);
-    if (signal_stack != NULL || sigaltstack(NULL, &present) < 0 ||
-        (present.ss_flags & SS_DISABLE) == 0)
-        return;
-    void *stack = mmap(NULL, SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (stack == MAP_FAILED)
-        return;
-    stack_t alternate = {.ss_sp = stack, .ss_size = SIGNAL_STACK_SIZE};
-    if (sigaltstack(&alternate, NULL) < 0) {
-        munmap(stack, SIGNAL_STACK_SIZE);
-        return;
-    }
-    signal_stack = stack;
-    pthread_setspecific(signal_stack_key, stack);
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "run/debug_int.h"
 #include "run/run_int.h"
 
 int weft__fd_init(struct weft__fd *fd, int descriptor)
@@ -59,6 +60,12 @@ static void op_wait_cancelled(struct weft__wait *wait, int code)
 {
     (void)code;
     weft__op_cancel(WEFT__CONTAINER(wait, struct weft__op, wait));
+}
+
+const struct weft__op *weft__op_of_wait(const struct weft__wait *wait)
+{
+    return wait->cancel == op_wait_cancelled ? WEFT__CONTAINER(wait, const struct weft__op, wait)
+                                             : NULL;
 }
 
 static void op_timed_out(struct weft__timer *timer)

@@ -120,6 +120,7 @@ struct weft_task {
     struct weft_task *next_ready;
     struct weft__wait *wait;
     int64_t wake_value;
+    int64_t parked_at; /* by the clock of the last poll */
     uint8_t state;
     bool cancelled; /* a scope around it is, and nothing shields it */
     bool in_cancel;
@@ -302,10 +303,11 @@ struct weft__loop {
     struct weft_task *ready_first;
     struct weft_task *ready_last;
     struct weft_task *free_tasks; /* ended ones whose stacks are kept as they are, by next_ready */
-    struct weft_task *zombie;     /* has ended; its stack is given back after the switch */
-    int *errno_at;                /* this thread's errno, saved for each task */
-    int budget;                   /* tasks to run before I/O is polled */
-    uint32_t n_cancelled;         /* scopes that are cancelled and not left yet */
+    /* Has ended: its stack is given back after the switch.  Or &native: see weft__visited. */
+    struct weft_task *zombie;
+    int *errno_at;        /* this thread's errno, saved for each task */
+    int budget;           /* tasks to run before I/O is polled */
+    uint32_t n_cancelled; /* scopes that are cancelled and not left yet */
     size_t n_tasks;
     size_t n_pending; /* operations in flight and offloaded jobs */
     bool hurry; /* io_uring: a task waits for a background send, which ends without an event */
@@ -328,6 +330,7 @@ struct weft__loop {
     struct weft__rand rand;
     uint64_t n_checkpoints;
     struct weft__scope *cancel_at_scope;
+    struct weft__visit *visit; /* see backtrace.c */
     struct weft_task native;
 };
 
@@ -367,6 +370,8 @@ enum { WEFT__FREE_TASKS = 64 };
 void weft__free_tasks_done(struct weft__loop *loop);
 /* Gives back what the task that has just ended, loop->zombie, stood on. */
 void weft__reap(struct weft__loop *loop);
+/* The present task was switched to for a look at its stack only. */
+void weft__visited(struct weft__loop *loop);
 void weft__switch_away(struct weft_task *self);
 void weft__start_child(struct weft_task *self, struct weft_task *child);
 /* The task's last call: its entry function returns what this returns. */

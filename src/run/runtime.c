@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "run/debug_int.h"
 #include "run/run_int.h"
 
 _Thread_local struct weft__loop *weft__loop_current;
@@ -302,6 +303,15 @@ static void sleep_cancel(struct weft__wait *wait, int code)
     struct sleeper *sleeper = WEFT__CONTAINER(wait, struct sleeper, wait);
     weft__timer_stop(&wait->task->loop->timers, &sleeper->timer);
     weft__wake(wait->task, code);
+}
+
+bool weft__sleep_of_wait(const struct weft__wait *wait, int64_t *ret_until)
+{
+    if (wait->cancel != sleep_cancel)
+        return false;
+    const struct sleeper *sleeper = WEFT__CONTAINER(wait, const struct sleeper, wait);
+    *ret_until = weft__timer_is_started(&sleeper->timer) ? sleeper->timer.when : WEFT_FOREVER;
+    return true;
 }
 
 int weft_sleep(int64_t duration)

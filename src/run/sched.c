@@ -110,7 +110,11 @@ void weft__free_tasks_done(struct weft__loop *loop)
 
 __attribute__((noinline)) void weft__reap(struct weft__loop *loop)
 {
+    while (loop->zombie == &loop->native)
+        weft__visited(loop);
     struct weft_task *zombie = loop->zombie;
+    if (zombie == NULL)
+        return;
     loop->zombie = NULL;
 #if WEFT__TSAN
     __tsan_destroy_fiber(zombie->ctx.fiber.tsan);
@@ -178,7 +182,8 @@ static void poll_once(struct weft__loop *loop)
     if (timeout != 0 || loop->n_pending > 0)
         loop->backend->poll(loop, timeout);
     weft__inbox_run(loop->inbox);
-    weft__timers_fire(&loop->timers, weft__loop_now(loop));
+    loop->now = weft__loop_now(loop);
+    weft__timers_fire(&loop->timers, loop->now);
     if (loop->budget <= 0)
         requeue_parents(loop);
     loop->budget = WEFT__LIMIT_READY_BUDGET;
@@ -274,6 +279,7 @@ int64_t weft__park(struct weft_task *self, struct weft__wait *wait)
     wait->task = self;
     self->wait = wait;
     self->state = TASK_PARKED;
+    self->parked_at = self->loop->now;
     if (__builtin_expect(self->loop->cancel_at != 0, 0) && wait->cancel != NULL)
         count_checkpoint(self->loop);
     weft__switch_away(self);
