@@ -71,6 +71,15 @@ typedef struct weft_request_options {
     const char *idempotency_key; /* field Idempotency-Key: makes any method safe to repeat;
                                     WEFT_IDEMPOTENCY_AUTO: a new one for each call */
     weft_retry_stats *stats;     /* to be filled with the attempts, on failure too */
+    /* A body that comes piece by piece, in the calling task; never more than 64 KiB of it are held.
+       body_reader fills data with at most len bytes and returns how many, 0 at the end, or an
+       error, which ends the call; it may suspend. */
+    int64_t (*body_reader)(void *userdata, void *data, size_t len);
+    weft_stream *body_stream; /* borrows; instead of body_reader: read to its end, or body_size */
+    uint64_t body_size;       /* bytes of it; 0: not known, it is sent chunked */
+    int (*body_rewind)(void *userdata); /* back to its beginning, or an error: before a redirect or
+                                           another attempt sends it again; default: it cannot be */
+    void *body_userdata;                /* for body_reader and body_rewind */
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)
@@ -353,7 +362,9 @@ WEFT_API int weft_client_delete(weft_client *client, const char *url,
  * another connection, 421; never 501 and 505.  A Retry-After is the least that is waited, and of a
  * 429 or 503 all calls to the origin wait for it; one beyond retry_after_max is not waited for.
  * When attempts, time or the origin's budget of retries are used up, the last response is
- * returned.  Redirects are followed if follow_redirects says so: 303, and 301 and 302
+ * returned; so it is where a body of body_reader or body_stream would have to be sent again and
+ * there is no body_rewind.  After a connection that broke, the next attempt tries other addresses
+ * of the host first.  Redirects are followed if follow_redirects says so: 303, and 301 and 302
  * after POST, become GET; secrets do not cross origins.
  *
  * Suspends: yes, for a free connection, DNS, connecting, TLS, writing, reading, between attempts.
@@ -364,7 +375,9 @@ WEFT_API int weft_client_delete(weft_client *client, const char *url,
  *           WEFT_ECIRCUIT_OPEN; WEFT_ETLS, WEFT_ETLS_VERIFY; WEFT_ECONNECT_TIMEOUT, WEFT_EREAD_TIMEOUT, WEFT_EWRITE_TIMEOUT,
  *           WEFT_EPOOL_TIMEOUT, WEFT_ETOTAL_TIMEOUT; WEFT_EREAD, WEFT_EWRITE, WEFT_EDISCONNECTED,
  *           WEFT_ETRUNCATED; WEFT_EREMOTE_PROTOCOL, WEFT_EHEADER_TOO_LARGE, WEFT_EBODY_TOO_LARGE;
- *           WEFT_ETOO_MANY_REDIRECTS, WEFT_EHTTP_STATUS; WEFT_ECLIENT_CLOSED; -EINVAL; -ENOMEM.
+ *           WEFT_ETOO_MANY_REDIRECTS, WEFT_EHTTP_STATUS; WEFT_ENOT_REPLAYABLE a redirect, or an attempt
+ *           after one that failed, would send a body again that cannot be; those of body_reader
+ *           and body_rewind; WEFT_ECLIENT_CLOSED; -EINVAL; -ENOMEM.
  * Source:   httpx.Client.request; RFC 9110, RFC 9112.
  * Since:    0.1
  */

@@ -22,7 +22,8 @@
  */
 static bool is_stale(const struct weft__call *call, int err, bool answered)
 {
-    if (answered || (call->sent && !weft__method_is_idempotent(call->method)))
+    if (answered || (call->sent && !weft__method_is_idempotent(call->method)) ||
+        !weft__body_can_repeat(call))
         return false;
     return err == WEFT_EDISCONNECTED || err == WEFT_EREAD || err == WEFT_EWRITE;
 }
@@ -98,7 +99,10 @@ static int exchange(struct weft__call *call, weft_response **ret)
     bool reusable = false;
     call->sent = false;
     call->peer.len = 0;
-    int err = acquire(call, &conn);
+    int err = weft__body_prepare(call);
+    if (err < 0)
+        return err;
+    err = acquire(call, &conn);
     if (err < 0)
         return err;
     if (call->fresh && conn->stream != NULL)
@@ -111,7 +115,9 @@ static int exchange(struct weft__call *call, weft_response **ret)
         err = exchange_on(call, conn, &answered, &reusable);
     if (err < 0 && reused && is_stale(call, err, answered)) {
         weft__conn_shut(conn);
-        err = weft__conn_open(conn, call);
+        err = weft__body_prepare(call);
+        if (err == 0)
+            err = weft__conn_open(conn, call);
         if (err == 0)
             err = exchange_on(call, conn, &answered, &reusable);
     }
@@ -238,14 +244,17 @@ static int whole_attempt(struct weft__call *call, struct weft__retrying *retryin
     result = timed_fetch(call, retrying, ret);
     note(call, retrying, result < 0 ? result : 0, *ret != NULL ? (*ret)->status : 0);
     if (result == WORTH_ANOTHER) {
-        if (weft__retrying_plan(retrying, call, 0, *ret, ret_wait))
+        if (weft__body_can_repeat(call) && weft__retrying_plan(retrying, call, 0, *ret, ret_wait))
             return 1;
         return load(call, ret);
     }
-    if (result < 0 && weft__retrying_wants(retrying, call, result, NULL) &&
-        weft__retrying_plan(retrying, call, result, NULL, ret_wait))
-        return 1;
-    return result;
+    if (result >= 0 || !weft__retrying_wants(retrying, call, result, NULL))
+        return result;
+    if (!weft__body_can_repeat(call))
+        return weft__fail_prefix(WEFT_ENOT_REPLAYABLE,
+                                 "the request body cannot be sent a second time without "
+                                 "body_rewind, and the first");
+    return weft__retrying_plan(retrying, call, result, NULL, ret_wait) ? 1 : result;
 }
 
 static int hop(struct weft__call *call, struct weft__retrying *retrying, weft_response **ret)

@@ -3,6 +3,7 @@
  *
  *   client.c    configuration, the verbs, one client for many threads
  *   request.c   what goes on the wire: URL, header fields, body
+ *   body.c      a request body that comes piece by piece
  *   call.c      one call: hops, attempts, deadlines
  *   pool.c      connections of one loop: slots, idle ones, who waits
  *   conn.c      one connection: dialling, its buffer, its errors
@@ -239,6 +240,9 @@ struct weft__call {
     const void *body;
     size_t body_len;
     bool has_body;
+    bool reads_body;          /* piece by piece, from the caller's function or stream */
+    bool body_used;           /* something of it was asked for since it began */
+    bool body_failed;         /* the caller's fault: nothing is retried */
     bool stream;              /* the body is left to the caller */
     bool foreign;             /* a redirect has left the origin that credentials are for */
     bool became_get;          /* a redirect has made it one */
@@ -281,6 +285,13 @@ int weft__request_check_headers(const weft_headers *headers, bool *ret_close);
 /* "Basic " and the rest: weft__free(). */
 int weft__basic_value(const char *username, size_t username_len, const char *password,
                       size_t password_len, char **ret);
+
+/* Can the body be sent from its beginning, now or after a rewind? */
+bool weft__body_can_repeat(const struct weft__call *call);
+/* Rewinds it where that is needed; WEFT_ENOT_REPLAYABLE where it cannot be. */
+int weft__body_prepare(struct weft__call *call);
+/* Reads and sends all of it. */
+int weft__body_send(weft_stream *stream, struct weft__call *call);
 
 /* Sends the request on a connection and reads the head of its final response. */
 int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *ret_answered,

@@ -96,8 +96,12 @@ static int watch(void *arg)
     return err == -ECANCELED ? 0 : err;
 }
 
-static int write_all(struct weft__conn *conn, const struct weft__call *call)
+static int write_all(struct weft__conn *conn, struct weft__call *call)
 {
+    if (call->reads_body) {
+        int err = weft_stream_write(conn->stream, weft__buf_bytes(&conn->out), conn->out.len);
+        return err == 0 ? weft__body_send(conn->stream, call) : err;
+    }
     const weft_slice slices[] = {
         {weft__buf_bytes(&conn->out), conn->out.len},
         {call->body, call->body_len},
@@ -127,7 +131,7 @@ static int send_large(struct reading *reading, struct weft__call *call, bool *re
     int joined = weft_group_wait(&upload.group);
     weft__conn_set_timeouts(conn, call->settings.read, call->settings.write);
     *ret_whole = err == 0;
-    if (joined < 0)
+    if (joined < 0 && !call->body_failed)
         return joined;
     return reading->done ? 0 : err;
 }
@@ -137,14 +141,19 @@ static int send_large(struct reading *reading, struct weft__call *call, bool *re
 static int send_request(struct reading *reading, struct weft__call *call, bool *ret_whole)
 {
     struct weft__conn *conn = reading->conn;
+    enum weft__h1_body_kind kind = call->has_body ? WEFT__H1_LENGTH : WEFT__H1_NONE;
+    uint64_t length = call->body_len;
+    if (call->reads_body) {
+        length = call->options->body_size;
+        kind = length > 0 ? WEFT__H1_LENGTH : WEFT__H1_CHUNKED;
+    }
     weft__buf_clear(&conn->out);
-    int err = weft__h1_write_request(
-        &conn->out, call->method, weft_url_target(call->url), weft_url_authority(call->url),
-        call->headers, call->has_body ? WEFT__H1_LENGTH : WEFT__H1_NONE, call->body_len);
+    int err = weft__h1_write_request(&conn->out, call->method, weft_url_target(call->url),
+                                     weft_url_authority(call->url), call->headers, kind, length);
     if (err < 0)
         return err;
     call->sent = true;
-    if (call->body_len > SMALL_BODY)
+    if (call->reads_body || call->body_len > SMALL_BODY)
         return send_large(reading, call, ret_whole);
     err = write_all(conn, call);
     *ret_whole = err == 0;
@@ -168,6 +177,8 @@ int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *re
     weft__conn_set_timeouts(conn, call->settings.read, call->settings.write);
     conn->requests++;
     int err = send_request(&reading, call, &whole);
+    if (err < 0 && call->body_failed)
+        return err;
     int write_error = err;
     if (err == 0 || (!whole && may_have_answered(err) && !reading.failed))
         err = read_head(&reading);

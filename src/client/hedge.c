@@ -30,7 +30,7 @@ struct race {
 
 bool weft__hedge_wanted(const struct weft__call *call, const weft_retry_policy *policy)
 {
-    return (policy->hedge_after > 0 || policy->hedge_percentile > 0) &&
+    return !call->reads_body && (policy->hedge_after > 0 || policy->hedge_percentile > 0) &&
            (weft__method_is_idempotent(call->method) || call->has_key);
 }
 

@@ -88,6 +88,7 @@ int weft__redirect_follow(struct weft__call *call, const weft_response *response
     if (becomes_get(call->method, response->status)) {
         call->method = "GET";
         call->has_body = false;
+        call->reads_body = false;
         call->body_len = 0;
         call->content_type = NULL;
         call->became_get = true;

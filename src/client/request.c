@@ -101,13 +101,28 @@ static int set_url(struct weft__call *call, const char *text)
 
 /* ---- body ---- */
 
+static int check_body(const weft_request_options *options)
+{
+    int sources = (options->content != NULL) + (options->form != NULL) +
+                  (options->body_reader != NULL) + (options->body_stream != NULL);
+    bool pieces = options->body_reader != NULL || options->body_stream != NULL;
+    if (sources > 1)
+        return weft__fail(-EINVAL, "a request has one of content, form, body_reader, body_stream");
+    if (options->content == NULL && options->content_len > 0)
+        return weft__fail(-EINVAL, "content_len without content");
+    if (!pieces && (options->body_size > 0 || options->body_rewind != NULL))
+        return weft__fail(-EINVAL, "body_size or body_rewind without body_reader or body_stream");
+    return 0;
+}
+
 static int set_body(struct weft__call *call)
 {
     const weft_request_options *options = call->options;
+    int err = check_body(options);
+    if (err < 0)
+        return err;
     if (options->form != NULL) {
-        if (options->content != NULL)
-            return weft__fail(-EINVAL, "a request has either content or form, not both");
-        int err = weft_form_encode(options->form, &call->form, &call->body_len);
+        err = weft_form_encode(options->form, &call->form, &call->body_len);
         if (err < 0)
             return err;
         call->body = call->form;
@@ -117,8 +132,9 @@ static int set_body(struct weft__call *call)
         call->body = options->content;
         call->body_len = options->content_len;
         call->has_body = true;
-    } else if (options->content_len > 0) {
-        return weft__fail(-EINVAL, "content_len without content");
+    } else if (options->body_reader != NULL || options->body_stream != NULL) {
+        call->reads_body = true;
+        call->has_body = true;
     } else {
         /* RFC 9110 8.6: where a body is usual, its absence is said. */
         call->has_body = strcmp(call->method, "POST") == 0 || strcmp(call->method, "PUT") == 0 ||

@@ -170,7 +170,7 @@ bool weft__retrying_wants(struct weft__retrying *retrying, const struct weft__ca
                           const weft_response *response)
 {
     const weft_retry_policy *policy = &retrying->policy;
-    if (call->settings.retry == NULL)
+    if (call->settings.retry == NULL || call->body_failed)
         return false;
     if (response != NULL)
         return wants_response(retrying, call, response);

@@ -78,9 +78,22 @@ static int dial(void *userdata, const weft_url *url, weft_stream **ret)
         return weft__fail(WEFT_EREFUSED, "refused");
     }
     struct connection *connection = malloc(sizeof *connection);
+    weft_stream *near;
     connection->wire = wire;
-    ASSERT_OK(weft_stream_pair(4096, ret, &connection->stream));
-    ASSERT_OK(weft_group_spawn(&wire->group, serve, connection));
+    int err = weft_stream_pair(4096, &near, &connection->stream);
+    if (err < 0) {
+        free(connection);
+        return err;
+    }
+    weft_stream *far = connection->stream;
+    err = weft_group_spawn(&wire->group, serve, connection);
+    if (err < 0) {
+        free(connection);
+        weft_stream_free(far);
+        weft_stream_free(near);
+        return err;
+    }
+    *ret = near;
     return 0;
 }
 
