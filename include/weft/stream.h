@@ -142,6 +142,45 @@ WEFT_API bool weft_stream_can_write_eof(const weft_stream *stream);
 WEFT_API void weft_stream_set_timeout(weft_stream *stream, int64_t read, int64_t write);
 
 /**
+ * weft_stream_set_write_limits() - how much may be unsent before a writer waits
+ * @stream: borrows.
+ * @high:   bytes; a write that would exceed them waits. 0, or more than 64 KiB: 64 KiB.
+ * @low:    bytes; it waits until no more than these are unsent. At most high.
+ *
+ * Small ones keep what is stale by the time it is sent short.  A write into an empty buffer never
+ * waits.  Pipes and large writes have no buffer, and streams in memory one of fixed size.
+ *
+ * Suspends: never.
+ * Source:   asyncio WriteTransport.set_write_buffer_limits.
+ * Since:    0.1
+ */
+WEFT_API void weft_stream_set_write_limits(weft_stream *stream, size_t high, size_t low);
+
+/**
+ * weft_stream_abort() - cut a connection off, also under the tasks that use it
+ * @stream: borrows. NULL is allowed; weft_stream_free is still needed, when no task is in a call.
+ *
+ * What is unsent is dropped, and the peer of a TCP connection sees a reset.  Tasks that read or
+ * write get WEFT_ECLOSED.
+ *
+ * Suspends: never.
+ * Source:   asyncio WriteTransport.abort.
+ * Since:    0.1
+ */
+WEFT_API void weft_stream_abort(weft_stream *stream);
+
+/**
+ * weft_stream_get_name() - what kind of stream this is
+ * @stream: borrows.
+ *
+ * Suspends: never.
+ * Return:   lends until the stream is freed: "socket", "TLS", "pipe", "memory", "stapled", or
+ *           what its maker called it.
+ * Since:    0.1
+ */
+WEFT_API const char *weft_stream_get_name(const weft_stream *stream);
+
+/**
  * weft_stream_close() - end a stream in order
  * @stream: borrows. NULL is allowed; weft_stream_free is still needed.
  *
@@ -217,10 +256,11 @@ WEFT_API int64_t weft_reader_read(weft_reader *reader, void *data, size_t len);
  * @len:    bytes.
  *
  * Suspends: maybe.
- * Cancel:   what was read so far is in data, but how much is not told.
+ * Cancel:   nothing is lost: the next read begins where this one did.
  * Return:   0, or negative.
- * Errors:   WEFT_EEOF the stream ended before; those of weft_reader_read.
- * Source:   asyncio.StreamReader.readexactly.
+ * Errors:   WEFT_EEOF the stream ended before: what came is in data, and still to be read; those
+ *           of weft_reader_read; -ENOMEM what came is in data only.
+ * Source:   asyncio.StreamReader.readexactly, IncompleteReadError.partial.
  * Since:    0.1
  */
 WEFT_API int weft_reader_read_exact(weft_reader *reader, void *data, size_t len);
@@ -242,6 +282,40 @@ WEFT_API int weft_reader_read_exact(weft_reader *reader, void *data, size_t len)
  * Since:    0.1
  */
 WEFT_API int64_t weft_reader_read_until(weft_reader *reader, const char *separator, char **ret);
+
+/**
+ * weft_reader_read_until_any() - read a record that ends with one of several separators
+ * @reader:     borrows.
+ * @separators: borrows. None empty; ends with NULL: {"\r\n", "\n", NULL}. Of several matches
+ *              the one that ends first counts.
+ * @ret:        lends until the next call on this reader: the record with its separator, and a
+ *              NUL behind it.
+ *
+ * Suspends: maybe.
+ * Cancel:   nothing is lost.
+ * Return:   the length, 0 at the end of the stream, or negative.
+ * Errors:   those of weft_reader_read_until.
+ * Source:   asyncio.StreamReader.readuntil with a tuple.
+ * Since:    0.1
+ */
+WEFT_API int64_t weft_reader_read_until_any(weft_reader *reader, const char *const *separators,
+                                            char **ret);
+
+/**
+ * weft_reader_read_all() - read to the end of the stream
+ * @reader:  borrows.
+ * @max:     bytes; 0: 64 MiB.
+ * @ret:     gives, free with weft_free: all that was left, and a NUL behind it.
+ * @ret_len: borrows, gets the length without the NUL; 0 where nothing was left.
+ *
+ * Suspends: maybe.
+ * Cancel:   nothing is lost.
+ * Return:   0, or negative.
+ * Errors:   WEFT_ETOO_LONG it is longer than max, nothing is lost; those of weft_reader_read.
+ * Source:   asyncio.StreamReader.read(-1).
+ * Since:    0.1
+ */
+WEFT_API int weft_reader_read_all(weft_reader *reader, size_t max, char **ret, size_t *ret_len);
 
 /**
  * weft_reader_read_line() - read a line, "\n" included
@@ -269,6 +343,19 @@ WEFT_API int64_t weft_reader_read_line(weft_reader *reader, char **ret);
  * Since:    0.1
  */
 WEFT_API bool weft_reader_at_eof(const weft_reader *reader);
+
+/**
+ * weft_reader_buffered() - bytes that are read ahead
+ * @reader: borrows.
+ *
+ * Before a stream is handed on, to TLS above all, it must be 0: what is read ahead would be
+ * taken for something that came later, under the new protection.
+ *
+ * Suspends: never.
+ * Return:   bytes that the next read gives without asking the stream.
+ * Since:    0.1
+ */
+WEFT_API size_t weft_reader_buffered(const weft_reader *reader);
 
 /* ---- in memory ---- */
 
@@ -359,6 +446,13 @@ typedef struct weft_stream_ops {
     weft_stream *(*below)(void *self);
     /* For sendfile and splice; after a flush. Negative, or NULL: they cannot be used. */
     int (*direct)(void *self, weft_stream_direct *ret);
+    /* At most high bytes unsent, low before a writer that waited goes on. NULL: asks below. */
+    void (*set_write_limits)(void *self, size_t high, size_t low);
+    /*
+     * Cuts off without suspending; calls under way must return soon, with whatever error.  free
+     * follows.  NULL: the stream below is cut off.
+     */
+    void (*abort)(void *self);
 } weft_stream_ops;
 
 /**

@@ -23,6 +23,7 @@
     X(RESOLVED_ADDRESSES, 64, "addresses of one name that are used")                               \
     X(URL, 65536, "bytes of a URL")                                                                \
     X(STREAM_LINE, 65536, "bytes of a line or record read from a stream")                          \
+    X(STREAM_ALL, 64 * 1024 * 1024, "bytes of a stream read to its end at once")                   \
     X(STREAM_WRITE_HIGH, 65536, "bytes buffered for writing before a writer waits")                \
     X(TLS_SESSIONS, 256, "TLS sessions kept for resumption, of one weft_tls")                      \
     X(FILE_LINE, 1024 * 1024 * 16, "bytes of a line read from a file")                             \

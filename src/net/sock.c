@@ -41,6 +41,8 @@ struct sock {
     bool torn;    /* the error: a write was cut short by its own task */
     bool orphan;  /* the stream is gone */
     bool closing; /* the descriptor closes when the send has ended */
+    size_t high;  /* unsent bytes, from which on a writer waits */
+    size_t low;   /* and until how many */
     int64_t read_timeout;
     int64_t write_timeout;
     weft_address peer; /* len 0: not asked for yet */
@@ -210,14 +212,26 @@ static int wait_sent(struct sock *sock)
     }
 }
 
+/* With limits of its own a socket counts what flies too, and lets a writer go on only at low. */
+static bool has_room(const struct sock *sock, size_t len, bool waited)
+{
+    size_t unsent_len = sock->filling_len + (sock->flying != NULL ? sock->send.len : 0);
+    if (len > HIGH)
+        return unsent_len == 0;
+    if (sock->filling_len + len > HIGH)
+        return false;
+    if (sock->high == HIGH || unsent_len == 0)
+        return true;
+    return waited ? unsent_len <= sock->low : unsent_len + len <= sock->high;
+}
+
 /* Until len bytes fit into the buffer that fills; HIGH + 1: until nothing fills or flies. */
 static int wait_room(struct sock *sock, size_t len)
 {
-    for (;;) {
+    for (bool waited = false;; waited = true) {
         if (sock->error != 0)
             return fail_earlier(sock);
-        bool all = len > HIGH;
-        if (all ? sock->filling_len == 0 && sock->flying == NULL : sock->filling_len + len <= HIGH)
+        if (has_room(sock, len, waited))
             return 0;
         push(sock);
         if (sock->flying == NULL)
@@ -342,6 +356,27 @@ static void sock_set_timeout(void *self, int64_t read, int64_t write)
     sock->write_timeout = write;
 }
 
+static void sock_set_write_limits(void *self, size_t high, size_t low)
+{
+    struct sock *sock = self;
+    sock->high = high;
+    sock->low = low;
+}
+
+/* Disconnecting a TCP socket sends a reset; a Unix socket ends both directions. */
+static void sock_abort(void *self)
+{
+    struct sock *sock = self;
+    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    if (sock->endpoint.fd.fd < 0)
+        return;
+    drop_filling(sock);
+    if (sock->error == 0)
+        sock->error = -EPIPE;
+    connect(sock->endpoint.fd.fd, &nowhere, sizeof nowhere);
+    shutdown(sock->endpoint.fd.fd, SHUT_RDWR);
+}
+
 /* Without waiting: what still flies is cancelled, and its end closes the descriptor. */
 static void shut(struct sock *sock)
 {
@@ -421,6 +456,8 @@ static const weft_stream_ops sock_ops = {
     .free = sock_free,
     .is_quiet = sock_is_quiet,
     .direct = sock_direct,
+    .set_write_limits = sock_set_write_limits,
+    .abort = sock_abort,
 };
 
 int weft__sock_new(int descriptor, const weft_address *peer, weft_stream **ret)
@@ -442,6 +479,7 @@ int weft__sock_new(int descriptor, const weft_address *peer, weft_stream **ret)
     weft__list_init(&sock->waiters);
     sock->read_timeout = WEFT_FOREVER;
     sock->write_timeout = WEFT_FOREVER;
+    sock->high = HIGH;
     if (peer != NULL)
         sock->peer = *peer;
     return weft_stream_new(&sock_ops, sock, ret);

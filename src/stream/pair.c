@@ -159,6 +159,16 @@ static int pair_close(void *self)
     return 0;
 }
 
+static void pair_abort(void *self)
+{
+    struct end *end = self;
+    pair_close(end);
+    end_writing(end->in);
+    end->out->refused = true;
+    end->out->len = 0;
+    weft__waitq_wake_all(&end->out->writers, 0);
+}
+
 static void pair_unref(struct pair *pair)
 {
     if (--pair->refs > 0)
@@ -192,6 +202,7 @@ static const weft_stream_ops pair_ops = {
     .close = pair_close,
     .free = pair_free,
     .is_quiet = pair_is_quiet,
+    .abort = pair_abort,
 };
 
 static int end_new(struct pair *pair, int i, weft_stream **ret)

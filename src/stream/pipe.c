@@ -27,6 +27,8 @@ struct pipe {
     struct weft__at_exit at_exit;
     int64_t read_timeout;
     int64_t write_timeout;
+    struct weft__op *reading; /* a task waits in it */
+    struct weft__op *writing;
     bool torn;    /* a write was cut short: what followed would not fit */
     bool guarded; /* the kernel cannot be asked not to raise SIGPIPE */
 };
@@ -110,9 +112,14 @@ static int wait_for(struct pipe *pipe, uint32_t events)
     int64_t timeout = reading ? pipe->read_timeout : pipe->write_timeout;
     const char *what = reading ? "read from" : "write to";
     struct weft__op op = {.kind = WEFT__OP_POLL, .fd = &pipe->fd, .flags = events};
+    struct weft__op **place = reading ? &pipe->reading : &pipe->writing;
+    *place = &op;
     int64_t n = weft__op_run(&op, timeout);
+    *place = NULL;
     if (n >= 0)
         return 0;
+    if (n == -ECANCELED && !weft__self()->cancelled)
+        return weft__fail(WEFT_ECLOSED, "%s a pipe: it was cut off", what);
     if (n == -ECANCELED)
         return weft__cancel_error(weft__self());
     if (n == -ETIMEDOUT)
@@ -220,6 +227,17 @@ static void pipe_free(void *self)
     weft__free(self);
 }
 
+static void pipe_abort(void *self)
+{
+    struct pipe *pipe = self;
+    if (pipe->reading != NULL)
+        weft__op_cancel(pipe->reading);
+    if (pipe->writing != NULL)
+        weft__op_cancel(pipe->writing);
+    if (pipe->reading == NULL && pipe->writing == NULL)
+        pipe_close(pipe);
+}
+
 static int pipe_is_quiet(void *self)
 {
     const struct pipe *pipe = self;
@@ -236,6 +254,7 @@ static const weft_stream_ops pipe_ops = {
     .close = pipe_close,
     .free = pipe_free,
     .is_quiet = pipe_is_quiet,
+    .abort = pipe_abort,
 };
 
 /* The end of what is written is that the descriptor is closed. */
@@ -249,6 +268,7 @@ static const weft_stream_ops write_ops = {
     .close = pipe_close,
     .free = pipe_free,
     .is_quiet = pipe_is_quiet,
+    .abort = pipe_abort,
 };
 
 /* ---- making one ---- */

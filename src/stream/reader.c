@@ -99,7 +99,8 @@ static size_t take(weft_reader *reader, void *data, size_t len)
 {
     if (len > reader->len)
         len = reader->len;
-    memcpy(data, reader->data + reader->start, len);
+    if (len > 0)
+        memcpy(data, reader->data + reader->start, len);
     reader->start += len;
     reader->len -= len;
     return len;
@@ -125,19 +126,49 @@ int64_t weft_reader_read(weft_reader *reader, void *data, size_t len)
     return (int64_t)take(reader, data, len);
 }
 
+/* Puts back what was taken since the buffer was empty: it is read again. */
+static int put_back(weft_reader *reader, const void *data, size_t len)
+{
+    reader->start = 0;
+    size_t cap = reader->cap > 0 ? reader->cap : FIRST_CAP;
+    while (cap <= len)
+        cap *= 2;
+    if (cap > reader->cap) {
+        char *bigger = weft__pages_alloc(cap);
+        if (bigger == NULL)
+            return weft__fail_nomem();
+        weft__pages_free(reader->data, reader->cap);
+        reader->data = bigger;
+        reader->cap = cap;
+    }
+    memcpy(reader->data, data, len);
+    reader->len = len;
+    return 0;
+}
+
 int weft_reader_read_exact(weft_reader *reader, void *data, size_t len)
 {
     size_t got = 0;
-    while (got < len) {
+    int err = 0;
+    while (got < len && err == 0) {
         int64_t n = weft_reader_read(reader, (char *)data + got, len - got);
-        if (n < 0)
-            return (int)n;
-        if (n == 0)
-            return weft__fail(WEFT_EEOF, "%s stream: its end came after %zu of %zu bytes",
-                              reader->stream->ops.name, got, len);
-        got += (size_t)n;
+        if (n > 0)
+            got += (size_t)n;
+        else if (n < 0)
+            err = (int)n;
+        else
+            err = weft__fail(WEFT_EEOF, "%s stream: its end came after %zu of %zu bytes",
+                             reader->stream->ops.name, got, len);
     }
-    return 0;
+    if (err == 0 || got == 0)
+        return err;
+    struct weft__context failure = {0};
+    weft__error_move(&failure, weft__context_get());
+    int back = put_back(reader, data, got);
+    if (back == 0)
+        weft__error_move(weft__context_get(), &failure);
+    weft__error_done(&failure);
+    return back < 0 ? back : err;
 }
 
 static int64_t lend(weft_reader *reader, size_t len, char **ret)
@@ -153,19 +184,34 @@ static int64_t lend(weft_reader *reader, size_t len, char **ret)
     return (int64_t)len;
 }
 
+/* The end of the match that ends first, looking at what came since looked; 0: there is none. */
+static size_t first_end(const weft_reader *reader, const char *const *separators, size_t looked)
+{
+    const char *from = reader->data + reader->start;
+    size_t end = 0;
+    for (; *separators != NULL; separators++) {
+        size_t len = strlen(*separators);
+        size_t at = looked >= len ? looked - len + 1 : 0;
+        size_t until = end != 0 ? end : reader->len;
+        if (until < at + len)
+            continue;
+        const char *match = memmem(from + at, until - at, *separators, len);
+        if (match != NULL)
+            end = (size_t)(match - from) + len;
+    }
+    return end;
+}
+
 /* The length of the record up to and with the separator; 0 at the end without one. */
-static int64_t find(weft_reader *reader, const char *separator, size_t separator_len)
+static int64_t find(weft_reader *reader, const char *const *separators)
 {
     size_t looked = 0;
     for (;;) {
-        if (reader->len - looked >= separator_len) {
-            const char *from = reader->data + reader->start;
-            const char *at = memmem(from + looked, reader->len - looked, separator, separator_len);
-            if (at != NULL && (size_t)(at - from) + separator_len <= reader->max)
-                return at - from + (int64_t)separator_len;
-            looked = reader->len - separator_len + 1;
-        }
-        if (looked + separator_len > reader->max)
+        size_t end = reader->len > looked ? first_end(reader, separators, looked) : 0;
+        if (end != 0 && end <= reader->max)
+            return (int64_t)end;
+        looked = reader->len;
+        if (looked >= reader->max)
             return weft__fail(WEFT_ETOO_LONG,
                               "a line or record of the %s stream is longer than %zu bytes",
                               reader->stream->ops.name, reader->max);
@@ -175,13 +221,15 @@ static int64_t find(weft_reader *reader, const char *separator, size_t separator
     }
 }
 
-int64_t weft_reader_read_until(weft_reader *reader, const char *separator, char **ret)
+int64_t weft_reader_read_until_any(weft_reader *reader, const char *const *separators, char **ret)
 {
-    size_t separator_len = strlen(separator);
-    if (separator_len == 0)
+    bool empty = separators[0] == NULL;
+    for (size_t i = 0; separators[i] != NULL; i++)
+        empty = empty || separators[i][0] == '\0';
+    if (empty)
         return weft__fail(-EINVAL, "weft_reader_read_until with an empty separator");
     take_back(reader);
-    int64_t len = find(reader, separator, separator_len);
+    int64_t len = find(reader, separators);
     if (len < 0)
         return len;
     if (len > 0)
@@ -192,10 +240,42 @@ int64_t weft_reader_read_until(weft_reader *reader, const char *separator, char 
                       reader->stream->ops.name, reader->len);
 }
 
+int64_t weft_reader_read_until(weft_reader *reader, const char *separator, char **ret)
+{
+    const char *const separators[] = {separator, NULL};
+    return weft_reader_read_until_any(reader, separators, ret);
+}
+
+int weft_reader_read_all(weft_reader *reader, size_t max, char **ret, size_t *ret_len)
+{
+    int err;
+    if (max == 0)
+        max = WEFT__LIMIT_STREAM_ALL;
+    take_back(reader);
+    do {
+        if (reader->len > max)
+            return weft__fail(WEFT_ETOO_LONG, "the %s stream is longer than %zu bytes",
+                              reader->stream->ops.name, max);
+        err = fill(reader);
+    } while (err > 0);
+    if (err < 0)
+        return err;
+    size_t len = reader->len;
+    char *data = weft__alloc(len + 1);
+    if (data == NULL)
+        return weft__fail_nomem();
+    take(reader, data, len);
+    data[len] = '\0';
+    *ret = data;
+    *ret_len = len;
+    return 0;
+}
+
 int64_t weft_reader_read_line(weft_reader *reader, char **ret)
 {
     take_back(reader);
-    int64_t len = find(reader, "\n", 1);
+    static const char *const newline[] = {"\n", NULL};
+    int64_t len = find(reader, newline);
     if (len == 0)
         len = (int64_t)reader->len;
     return len > 0 ? lend(reader, (size_t)len, ret) : len;
@@ -204,4 +284,9 @@ int64_t weft_reader_read_line(weft_reader *reader, char **ret)
 bool weft_reader_at_eof(const weft_reader *reader)
 {
     return reader->eof && reader->len == 0;
+}
+
+size_t weft_reader_buffered(const weft_reader *reader)
+{
+    return reader->len;
 }

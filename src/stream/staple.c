@@ -73,6 +73,19 @@ static int staple_is_quiet(void *self)
     return weft__stream_is_quiet(staple->reader);
 }
 
+static void staple_set_write_limits(void *self, size_t high, size_t low)
+{
+    const struct staple *staple = self;
+    weft_stream_set_write_limits(staple->writer, high, low);
+}
+
+static void staple_abort(void *self)
+{
+    const struct staple *staple = self;
+    weft_stream_abort(staple->writer);
+    weft_stream_abort(staple->reader);
+}
+
 static const weft_stream_ops staple_ops = {
     .size = sizeof staple_ops,
     .name = "stapled",
@@ -84,6 +97,8 @@ static const weft_stream_ops staple_ops = {
     .close = staple_close,
     .free = staple_free,
     .is_quiet = staple_is_quiet,
+    .set_write_limits = staple_set_write_limits,
+    .abort = staple_abort,
 };
 
 static int staple_new(weft_stream *reader, weft_stream *writer, struct staple **ret)
@@ -100,7 +115,7 @@ static int staple_new(weft_stream *reader, weft_stream *writer, struct staple **
 
 int weft_stream_staple(weft_stream *reader, weft_stream *writer, weft_stream **ret)
 {
-    struct staple *staple;
+    struct staple *staple = NULL;
     int err = staple_new(reader, writer, &staple);
     if (err == 0)
         return weft_stream_new(&staple_ops, staple, ret);

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error_int.h"
+#include "base/limits.h"
 #include "stream/stream_int.h"
 
 int weft_stream_new(const weft_stream_ops *ops, void *self, weft_stream **ret)
@@ -73,7 +74,7 @@ int64_t weft_stream_read(weft_stream *stream, void *data, size_t len)
     int64_t n = stream->ops.read(stream->self, data, len);
     stream->reading = false;
     assert(n <= 0 || (uint64_t)n <= len);
-    return n;
+    return n <= 0 && stream->aborted ? fail_closed(stream) : n;
 }
 
 int weft_stream_read_exact(weft_stream *stream, void *data, size_t len)
@@ -101,6 +102,13 @@ static int begin_write(weft_stream *stream)
         return fail_busy(stream, "writing to");
     stream->writing = true;
     return 0;
+}
+
+/* The end of a call that began; err is what it returns unless the stream was cut off meanwhile. */
+static int end_write(weft_stream *stream, int err)
+{
+    stream->writing = false;
+    return err < 0 && stream->aborted ? fail_closed(stream) : err;
 }
 
 static int begin_data(weft_stream *stream)
@@ -144,9 +152,7 @@ int weft_stream_writev(weft_stream *stream, const weft_slice *slices, size_t n)
     int err = begin_data(stream);
     if (err < 0)
         return err;
-    err = write_some(stream, slices, n);
-    stream->writing = false;
-    return err;
+    return end_write(stream, write_some(stream, slices, n));
 }
 
 int weft_stream_flush(weft_stream *stream)
@@ -156,8 +162,7 @@ int weft_stream_flush(weft_stream *stream)
         return err;
     if (stream->ops.flush != NULL)
         err = stream->ops.flush(stream->self);
-    stream->writing = false;
-    return err;
+    return end_write(stream, err);
 }
 
 int weft_stream_write_eof(weft_stream *stream)
@@ -172,8 +177,7 @@ int weft_stream_write_eof(weft_stream *stream)
     else
         err = stream->ops.write_eof(stream->self);
     stream->write_ended = err == 0;
-    stream->writing = false;
-    return err;
+    return end_write(stream, err);
 }
 
 bool weft_stream_can_write_eof(const weft_stream *stream)
@@ -189,7 +193,39 @@ void weft_stream_set_timeout(weft_stream *stream, int64_t read, int64_t write)
                             write > 0 ? write : WEFT_FOREVER);
 }
 
+void weft_stream_set_write_limits(weft_stream *stream, size_t high, size_t low)
+{
+    if (stream->closed)
+        return;
+    if (stream->ops.set_write_limits == NULL) {
+        weft_stream *below = weft_stream_below(stream);
+        if (below != NULL)
+            weft_stream_set_write_limits(below, high, low);
+        return;
+    }
+    if (high == 0 || high > WEFT__LIMIT_STREAM_WRITE_HIGH)
+        high = WEFT__LIMIT_STREAM_WRITE_HIGH;
+    stream->ops.set_write_limits(stream->self, high, low < high ? low : high);
+}
+
+const char *weft_stream_get_name(const weft_stream *stream)
+{
+    return stream->ops.name;
+}
+
 /* ---- the end ---- */
+
+void weft_stream_abort(weft_stream *stream)
+{
+    if (stream == NULL || stream->aborted)
+        return;
+    stream->closed = true;
+    stream->aborted = true;
+    if (stream->ops.abort != NULL)
+        stream->ops.abort(stream->self);
+    else
+        weft_stream_abort(weft_stream_below(stream));
+}
 
 int weft_stream_close(weft_stream *stream)
 {

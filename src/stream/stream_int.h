@@ -14,6 +14,7 @@ struct weft_stream {
     bool writing; /* a task is inside writev, flush, write_eof or close */
     bool write_ended;
     bool closed;
+    bool aborted; /* cut off, maybe under tasks that are in calls */
 };
 
 /* 1: an idle connection on which nothing came; 0: data, its end or an error, or nobody knows. */

@@ -37,6 +37,11 @@ typedef void (*stream_make)(weft_stream **a, weft_stream **b);
     X(second_reader_is_busy, kind, make, half, backend)                                            \
     X(second_writer_is_busy, kind, make, half, backend)                                            \
     X(close_while_read_is_busy, kind, make, half, backend)                                         \
+    X(both_directions_have_a_task_each, kind, make, half, backend)                                 \
+    X(abort_ends_the_reader, kind, make, half, backend)                                            \
+    X(abort_ends_the_writer, kind, make, half, backend)                                            \
+    X(abort_is_seen_by_the_peer, kind, make, half, backend)                                        \
+    X(write_limits_let_all_through, kind, make, half, backend)                                     \
     X(read_timeout_is_reported_and_not_sticky, kind, make, half, backend)                          \
     X(write_timeout_is_reported, kind, make, half, backend)                                        \
     X(slow_reader_causes_no_write_timeout, kind, make, half, backend)                              \

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "fault.h"
 #include "stream_suite.h"
 
 struct source {
@@ -157,4 +158,167 @@ VIRTUAL_TEST(reader_large_read_bypasses_the_buffer)
     end_source(&source);
     weft__free(text);
     weft__free(data);
+}
+
+/* ---- several separators ---- */
+
+VIRTUAL_TEST(reader_of_several_separators_the_first_end_counts)
+{
+    static const char *const ends[] = {"\r\n", "\n", "--", NULL};
+    static const char *const longer_first[] = {"abcd", "bc", NULL};
+    char *record;
+    struct source source = source_of("a\nb\r\nc--xabcdy", 14, 0);
+    ASSERT_INT_EQ(weft_reader_read_until_any(source.reader, ends, &record), 2);
+    ASSERT_STR_EQ(record, "a\n");
+    ASSERT_INT_EQ(weft_reader_read_until_any(source.reader, ends, &record), 3);
+    ASSERT_STR_EQ(record, "b\r\n");
+    ASSERT_INT_EQ(weft_reader_read_until_any(source.reader, ends, &record), 3);
+    ASSERT_STR_EQ(record, "c--");
+    ASSERT_INT_EQ(weft_reader_read_until_any(source.reader, longer_first, &record), 4);
+    ASSERT_STR_EQ(record, "xabc");
+    ASSERT_ERR((int)weft_reader_read_until_any(source.reader, ends, &record), WEFT_EEOF);
+    ASSERT_INT_EQ(weft_reader_buffered(source.reader), 2);
+    end_source(&source);
+}
+
+VIRTUAL_TEST(reader_without_a_separator_is_refused)
+{
+    static const char *const none[] = {NULL};
+    static const char *const empty[] = {"a", "", NULL};
+    char *record;
+    struct source source = source_of("a", 1, 0);
+    ASSERT_ERR((int)weft_reader_read_until_any(source.reader, none, &record), -EINVAL);
+    ASSERT_ERR((int)weft_reader_read_until_any(source.reader, empty, &record), -EINVAL);
+    end_source(&source);
+}
+
+static int read_split_by_any(void *arg)
+{
+    static const char *const ends[] = {"body", "\r\n\r\n", NULL};
+    weft_reader *reader;
+    char *record;
+    ASSERT_OK(weft_reader_new(arg, 0, &reader));
+    ASSERT_INT_EQ(weft_reader_read_until_any(reader, ends, &record), 8);
+    ASSERT_INT_EQ(weft_reader_read_until_any(reader, ends, &record), 4);
+    ASSERT_INT_EQ(weft_reader_read_until_any(reader, ends, &record), 0);
+    weft_reader_free(reader);
+    return 0;
+}
+
+VIRTUAL_TEST(reader_any_separator_split_over_reads_is_found)
+{
+    weft_stream *a, *b;
+    ASSERT_OK(weft_stream_pair(0, &a, &b));
+    run_both(write_byte_by_byte, a, read_split_by_any, b);
+    weft_stream_free(a);
+    weft_stream_free(b);
+}
+
+/* ---- what was too little or too much ---- */
+
+VIRTUAL_TEST(reader_exact_that_ends_early_gives_the_partial_data)
+{
+    char data[32] = "";
+    struct source source = source_of("partial", 7, 0);
+    ASSERT_ERR(weft_reader_read_exact(source.reader, data, 20), WEFT_EEOF);
+    ASSERT_STR_HAS(weft_error_message(), "7 of 20 bytes");
+    ASSERT_MEM_EQ(data, "partial", 7);
+    ASSERT_INT_EQ(weft_reader_buffered(source.reader), 7);
+    ASSERT_INT_EQ(weft_reader_read(source.reader, data, sizeof data), 7);
+    ASSERT(weft_reader_at_eof(source.reader));
+    ASSERT_ERR(weft_reader_read_exact(source.reader, data, 1), WEFT_EEOF);
+    end_source(&source);
+}
+
+VIRTUAL_TEST(reader_exact_that_is_cancelled_loses_nothing)
+{
+    enum { LEN = 60 * 1000 };
+    weft_stream *a, *b;
+    weft_reader *reader;
+    weft_scope scope;
+    char *data = weft__calloc(2, LEN);
+    char *wanted = weft__alloc(LEN);
+    ASSERT(data != NULL && wanted != NULL);
+    fill_pattern(wanted, LEN, 3, 0);
+    ASSERT_OK(weft_stream_pair(0, &a, &b));
+    ASSERT_OK(weft_reader_new(b, 0, &reader));
+    ASSERT_OK(weft_stream_write(a, wanted, LEN));
+    weft_scope_enter(&scope, WEFT_MS(10));
+    int err = weft_reader_read_exact(reader, data, (size_t)2 * LEN);
+    ASSERT_INT_EQ(err, -ECANCELED);
+    ASSERT_ERR(weft_scope_exit(&scope, err), -ETIMEDOUT);
+    ASSERT_OK(weft_reader_read_exact(reader, data, LEN));
+    ASSERT(memcmp(data, wanted, LEN) == 0);
+    weft_reader_free(reader);
+    weft_stream_free(a);
+    weft_stream_free(b);
+    weft__free(data);
+    weft__free(wanted);
+}
+
+VIRTUAL_TEST(reader_all_is_read_to_the_end)
+{
+    char *data;
+    size_t len = 99;
+    struct source source = source_of("line\nand the rest", 17, 0);
+    expect_record(source.reader, "\n", "line\n");
+    ASSERT_OK(weft_reader_read_all(source.reader, 0, &data, &len));
+    ASSERT_INT_EQ(len, 12);
+    ASSERT_STR_EQ(data, "and the rest");
+    weft_free(data);
+    ASSERT_OK(weft_reader_read_all(source.reader, 0, &data, &len));
+    ASSERT_INT_EQ(len, 0);
+    ASSERT_STR_EQ(data, "");
+    weft_free(data);
+    end_source(&source);
+}
+
+VIRTUAL_TEST(reader_all_beyond_the_limit_loses_nothing)
+{
+    char *data = NULL;
+    size_t len;
+    struct source source = source_of("12345678", 8, 0);
+    ASSERT_ERR(weft_reader_read_all(source.reader, 7, &data, &len), WEFT_ETOO_LONG);
+    ASSERT(data == NULL);
+    ASSERT_OK(weft_reader_read_all(source.reader, 8, &data, &len));
+    ASSERT_STR_EQ(data, "12345678");
+    weft_free(data);
+    end_source(&source);
+}
+
+static int read_in_all_ways(void *arg)
+{
+    static char big[40 * 1000];
+    weft_stream *a, *b;
+    weft_reader *reader = NULL;
+    char *data;
+    char *line;
+    size_t len;
+    (void)arg;
+    int err = weft_stream_pair(sizeof big, &a, &b);
+    if (err < 0)
+        return err;
+    err = weft_reader_new(b, 0, &reader);
+    if (err == 0)
+        err = weft_stream_write(a, big, sizeof big);
+    if (err == 0)
+        err = weft_stream_write_eof(a);
+    if (err == 0 && weft_reader_read_exact(reader, big, sizeof big + 1) == -ENOMEM)
+        err = -ENOMEM;
+    if (err == 0)
+        err = weft_reader_read_all(reader, 0, &data, &len);
+    if (err == 0) {
+        ASSERT_INT_EQ(len, sizeof big);
+        weft_free(data);
+        err = (int)weft_reader_read_line(reader, &line);
+    }
+    weft_reader_free(reader);
+    weft_stream_free(a);
+    weft_stream_free(b);
+    return err;
+}
+
+TEST(reader_survives_every_fault)
+{
+    FAULTS(read_in_all_ways, NULL, .backend = WEFT_BACKEND_VIRTUAL);
 }
