@@ -16,8 +16,10 @@
     X(DUMP_TASKS, 1000, "tasks that are shown in one dump")                                        \
     X(DUMP_FRAMES, 48, "calls of a task that are shown in a dump")                                 \
     X(READY_BUDGET, 128, "ready tasks that run before I/O is polled")                              \
-    X(WORKERS_FILES, 16, "worker threads for file and offloaded work")                             \
+    X(WORKERS_USER, 16, "worker threads for offloaded functions without a limiter")                \
+    X(WORKERS_FILES, 16, "worker threads for file work")                                           \
     X(WORKERS_DNS, 8, "worker threads for name resolution")                                        \
+    X(WORKERS_MAX, 4096, "worker threads that one limiter can be given")                           \
     X(ITEM, 1024 * 1024, "bytes of an item of a queue or channel")                                 \
     X(HOST_NAME, 253, "bytes of a host name")                                                      \
     X(RESOLVED_ADDRESSES, 64, "addresses of one name that are used")                               \

@@ -1,90 +1,29 @@
 /*
- * offload.c - worker threads and the jobs that tasks wait for.
+ * offload.c - jobs on worker threads, and the tasks that wait for them.
  *
- * A job goes from its task to a pool's queue, to a worker, and back to the task's loop as a
- * message.  Three parties may touch it: state says who may still drop it.  Threads are started
- * when a job finds none idle, and end after some seconds without work.
+ * A job goes from its task to a worker, and back to the task's loop as a message.  While its
+ * function runs it may have the task run something on the loop: see call.c.  A task that was
+ * cancelled and has gone leaves the job behind; then the message, or the worker where the loop
+ * has ended, drops it.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "base/limits.h"
-#include "base/list.h"
-#include "run/run_int.h"
 #include "thread/thread_int.h"
 
-enum { IDLE_SECONDS = 5, WORKER_STACK = 512 * 1024 };
+static _Thread_local struct weft__job *current_job;
 
-enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_ENDED };
-
-struct job {
-    struct weft__post post;
-    struct weft__list node; /* in the pool's queue */
-    struct weft__wait wait;
-    struct weft__inbox *inbox;
-    struct pool *pool;
-    weft_fn fn;
-    void *arg;
-    void (*release)(void *arg); /* not NULL: may be abandoned */
-    atomic_bool *stop;          /* not NULL: set when the task is cancelled */
-    struct weft__context error;
-    uint64_t faults; /* whose: see base/fault.h */
-    int result;
-    enum job_state state; /* under the pool's lock until it runs */
-    bool abandoned;       /* the task has gone; on the loop's thread only */
-};
-
-struct pool {
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    struct weft__list queue;
-    int n_threads;
-    int n_idle;
-    int n_queued;
-    int max;
-    bool ready;
-};
-
-static struct pool pools[] = {
-    [WEFT__OFFLOAD_USER] = {.lock = PTHREAD_MUTEX_INITIALIZER, .max = WEFT__LIMIT_WORKERS_FILES},
-    [WEFT__OFFLOAD_FILES] = {.lock = PTHREAD_MUTEX_INITIALIZER, .max = WEFT__LIMIT_WORKERS_FILES},
-    [WEFT__OFFLOAD_DNS] = {.lock = PTHREAD_MUTEX_INITIALIZER, .max = WEFT__LIMIT_WORKERS_DNS},
-};
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
-/* The child of a fork has no workers; what was queued belongs to tasks that it does not have. */
-static void forked_child(void)
+struct weft__job *weft__job_current(void)
 {
-    for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) {
-        int max = pools[i].max;
-        pools[i] = (struct pool){.lock = PTHREAD_MUTEX_INITIALIZER, .max = max};
-    }
+    return current_job;
 }
 
-static void install_fork(void)
-{
-    pthread_atfork(NULL, NULL, forked_child);
-}
-
-static void pool_prepare(struct pool *pool)
-{
-    if (pool->ready)
-        return;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->work, &attr);
-    pthread_condattr_destroy(&attr);
-    weft__list_init(&pool->queue);
-    pool->ready = true;
-}
-
-static void job_free(struct job *job)
+static void job_free(struct weft__job *job)
 {
     weft__error_done(&job->error);
     weft__inbox_unref(job->inbox);
@@ -92,173 +31,131 @@ static void job_free(struct job *job)
 }
 
 /* The task has gone: nobody but the job knows arg any more. */
-static void job_drop(struct job *job)
+static void job_drop(struct weft__job *job)
 {
-    job->release(job->arg);
+    if (job->release != NULL)
+        job->release(job->arg);
     job_free(job);
 }
 
 /* On the loop's thread. */
 static void job_arrived(struct weft__post *post)
 {
-    struct job *job = WEFT__CONTAINER(post, struct job, post);
+    struct weft__job *job = WEFT__CONTAINER(post, struct weft__job, post);
     if (job->abandoned) {
         job_drop(job);
         return;
     }
     job->wait.task->loop->n_pending--;
-    job->state = JOB_ENDED;
-    weft__wake(job->wait.task, 0);
+    weft__wake(job->wait.task, WEFT__JOB_ENDED);
 }
 
-/* ---- workers ---- */
+/* ---- the worker's side ---- */
 
-/* The next job, or NULL when there was none for a while. Called and returns with the lock. */
-static struct job *next_job(struct pool *pool)
+static void job_run(struct weft__work *work)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_SECONDS;
-    while (weft__list_is_empty(&pool->queue)) {
-        pool->n_idle++;
-        int err = pthread_cond_timedwait(&pool->work, &pool->lock, &until);
-        pool->n_idle--;
-        if (err == ETIMEDOUT && weft__list_is_empty(&pool->queue))
-            return NULL;
-    }
-    struct weft__list *node = weft__list_pop_front(&pool->queue);
-    struct job *job = WEFT__CONTAINER(node, struct job, node);
-    pool->n_queued--;
-    job->state = JOB_RUNNING;
-    return job;
-}
-
-static void run_job(struct job *job)
-{
-    /* No job leaves anything on this thread for the next one, be it a message or a loop. */
+    struct weft__job *job = WEFT__CONTAINER(work, struct weft__job, work);
+    current_job = job;
     weft__fault_act_for(job->faults);
     job->result = job->fn(job->arg);
     weft__fault_act_for(0);
+    current_job = NULL;
+    /* No job leaves anything on this thread for the next one, be it a message or a loop. */
     weft__loop_free(weft__loop_current);
     weft__error_move(&job->error, weft__context_get());
     if (job->result < 0 && job->error.error_code == 0)
         job->error.error_code = job->result;
+}
+
+static void job_ended(struct weft__work *work)
+{
+    struct weft__job *job = WEFT__CONTAINER(work, struct weft__job, work);
     /* After this the job is the loop's; where the loop has ended, the task was abandoned. */
     if (weft__inbox_post(job->inbox, &job->post) < 0)
         job_drop(job);
 }
 
-static void *worker(void *arg)
+bool weft_offload_is_cancelled(void)
 {
-    struct pool *pool = arg;
-    struct job *job;
-    pthread_mutex_lock(&pool->lock);
-    while ((job = next_job(pool)) != NULL) {
-        pthread_mutex_unlock(&pool->lock);
-        run_job(job);
-        pthread_mutex_lock(&pool->lock);
-    }
-    pool->n_threads--;
-    pthread_mutex_unlock(&pool->lock);
-    weft__error_done(weft__context_get());
-    return NULL;
-}
-
-/* Signals are for the program's own threads. */
-static int start_thread(struct pool *pool)
-{
-    pthread_attr_t attr;
-    pthread_t thread;
-    sigset_t all;
-    sigset_t old;
-    sigfillset(&all);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, WORKER_STACK);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int err = pthread_create(&thread, &attr, worker, pool);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy(&attr);
-    return -err;
-}
-
-static int enqueue(struct pool *pool, struct job *job)
-{
-    int err = 0;
-    pthread_once(&fork_once, install_fork);
-    pthread_mutex_lock(&pool->lock);
-    pool_prepare(pool);
-    if (pool->n_idle <= pool->n_queued && pool->n_threads < pool->max) {
-        err = start_thread(pool);
-        if (err == 0)
-            pool->n_threads++;
-        else if (pool->n_threads > 0)
-            err = 0; /* the ones there are will do it */
-    }
-    if (err == 0) {
-        weft__list_push_back(&pool->queue, &job->node);
-        pool->n_queued++;
-        pthread_cond_signal(&pool->work);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return err;
+    return current_job != NULL &&
+           atomic_load_explicit(&current_job->cancelled, memory_order_relaxed);
 }
 
 /* ---- the task's side ---- */
 
-/* Takes a job that no worker has begun out of the queue. */
-static bool dequeue(struct job *job)
+/* Tells a job that runs that its task is cancelled; true if it is left behind. */
+static bool give_up(struct weft__job *job)
 {
-    struct pool *pool = job->pool;
-    pthread_mutex_lock(&pool->lock);
-    bool queued = job->state == JOB_QUEUED;
-    if (queued) {
-        weft__list_remove(&job->node);
-        pool->n_queued--;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return queued;
+    atomic_store_explicit(&job->cancelled, true, memory_order_relaxed);
+    if (job->stop != NULL)
+        atomic_store_explicit(job->stop, true, memory_order_relaxed);
+    if (!job->may_abandon)
+        return false;
+    job->abandoned = true;
+    return true;
 }
-
-enum { WOKEN_DROPPED = 1, WOKEN_ABANDONED = 2 };
 
 static void offload_cancelled(struct weft__wait *wait, int code)
 {
-    struct job *job = WEFT__CONTAINER(wait, struct job, wait);
+    struct weft__job *job = WEFT__CONTAINER(wait, struct weft__job, wait);
+    int64_t woken;
     (void)code;
-    if (dequeue(job)) {
-        wait->task->loop->n_pending--;
-        weft__wake(wait->task, WOKEN_DROPPED);
-    } else if (job->release != NULL) {
-        job->abandoned = true;
-        wait->task->loop->n_pending--;
-        weft__wake(wait->task, WOKEN_ABANDONED);
-    } else if (job->stop != NULL) {
-        atomic_store_explicit(job->stop, true, memory_order_relaxed);
-    }
+    if (weft__work_withdraw(&job->work))
+        woken = WEFT__JOB_WITHDRAWN;
+    else if (give_up(job))
+        woken = WEFT__JOB_ABANDONED;
+    else
+        return;
+    wait->task->loop->n_pending--;
+    weft__wake(wait->task, woken);
 }
 
-static struct job *job_new(struct weft__loop *loop, enum weft__offload_class class, weft_fn fn,
-                           void *arg, void (*release)(void *arg))
+static struct weft__job *job_new(struct weft__loop *loop, const struct weft__job_spec *spec)
 {
-    struct job *job = weft__calloc(1, sizeof *job);
+    struct weft__job *job = weft__calloc(1, sizeof *job + spec->arg_size);
     if (job == NULL)
         return NULL;
     job->post.fn = job_arrived;
     job->inbox = loop->inbox;
-    job->pool = &pools[class];
-    job->fn = fn;
-    job->arg = arg;
-    job->release = release;
+    job->work.limiter = spec->limiter;
+    job->work.run = job_run;
+    job->work.ended = job_ended;
+    job->fn = spec->fn;
+    job->arg = spec->arg;
+    if (spec->arg_size > 0) {
+        job->arg = job->copy;
+        memcpy(job->copy, spec->arg, spec->arg_size);
+    }
     job->faults = weft__fault_owner();
+    job->may_abandon = spec->may_abandon;
+    job->release = spec->release;
+    job->stop = spec->stop;
     job->wait.cancel = offload_cancelled;
-    job->wait.what = class == WEFT__OFFLOAD_DNS ? "name resolution" : "worker thread";
-    weft__list_init(&job->node);
+    job->wait.what = spec->what;
+    weft__list_init(&job->work.node);
     weft__inbox_ref(job->inbox);
     return job;
 }
 
-static int offload(const struct job *wanted, enum weft__offload_class class, bool *ret_abandoned)
+/* Until the job has ended, or is the task's no more; on the way the task makes its calls. */
+static int64_t wait_for_job(struct weft_task *self, struct weft__job *job)
+{
+    for (;;) {
+        int64_t woken = weft__park(self, &job->wait);
+        if (woken != WEFT__JOB_CALLS)
+            return woken;
+        struct weft__job_call *call = weft__job_make_call(self, job);
+        bool abandoned = self->cancelled && give_up(job);
+        if (!abandoned)
+            self->loop->n_pending++;
+        /* After this the job may end, and be gone if it is abandoned. */
+        sem_post(&call->done);
+        if (abandoned)
+            return WEFT__JOB_ABANDONED;
+    }
+}
+
+int weft__offload_spec(const struct weft__job_spec *spec, bool *ret_abandoned)
 {
     struct weft_task *self = weft__self();
     *ret_abandoned = false;
@@ -267,56 +164,118 @@ static int offload(const struct job *wanted, enum weft__offload_class class, boo
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
-    struct job *job = job_new(self->loop, class, wanted->fn, wanted->arg, wanted->release);
+    struct weft__job *job = job_new(self->loop, spec);
     if (job == NULL)
         return weft__fail_nomem();
-    job->stop = wanted->stop;
     job->wait.task = self;
     self->loop->n_pending++;
-    err = enqueue(job->pool, job);
+    err = weft__work_submit(&job->work);
     if (err < 0) {
         self->loop->n_pending--;
         job_free(job);
         return weft__fail_with(err, "a worker thread");
     }
-    int64_t woken = weft__park(self, &job->wait);
-    if (woken == WOKEN_ABANDONED) {
+    int64_t woken = wait_for_job(self, job);
+    if (woken == WEFT__JOB_ABANDONED) {
         *ret_abandoned = true;
         return weft__cancel_error(self);
     }
-    if (woken == WOKEN_DROPPED) {
+    if (woken == WEFT__JOB_WITHDRAWN) {
         job_free(job);
         return weft__cancel_error(self);
     }
     int result = job->result;
     if (result < 0)
         weft__error_move(&self->context, &job->error);
+    if (spec->arg_size > 0)
+        memcpy(spec->arg, job->copy, spec->arg_size);
     job_free(job);
     return result;
+}
+
+/* ---- for modules ---- */
+
+static struct weft__job_spec spec_of(enum weft__offload_class class, weft_fn fn, void *arg)
+{
+    return (struct weft__job_spec){
+        .limiter = weft_offload_limiter_shared((weft_offload_class) class),
+        .fn = fn,
+        .arg = arg,
+        .what = class == WEFT__OFFLOAD_DNS ? "name resolution" : "worker thread",
+    };
 }
 
 int weft__offload_abandon(enum weft__offload_class class, weft_fn fn, void *arg,
                           void (*release)(void *arg), bool *ret_abandoned)
 {
-    return offload(&(struct job){.fn = fn, .arg = arg, .release = release}, class, ret_abandoned);
+    struct weft__job_spec spec = spec_of(class, fn, arg);
+    spec.may_abandon = true;
+    spec.release = release;
+    return weft__offload_spec(&spec, ret_abandoned);
 }
 
 int weft__offload(enum weft__offload_class class, weft_fn fn, void *arg)
 {
     bool abandoned;
-    return offload(&(struct job){.fn = fn, .arg = arg}, class, &abandoned);
+    struct weft__job_spec spec = spec_of(class, fn, arg);
+    return weft__offload_spec(&spec, &abandoned);
 }
 
 int weft__offload_stoppable(enum weft__offload_class class, weft_fn fn, void *arg,
                             atomic_bool *stop)
 {
     bool abandoned;
-    return offload(&(struct job){.fn = fn, .arg = arg, .stop = stop}, class, &abandoned);
+    struct weft__job_spec spec = spec_of(class, fn, arg);
+    spec.stop = stop;
+    return weft__offload_spec(&spec, &abandoned);
 }
+
+/* ---- for programs ---- */
 
 int weft_offload(weft_fn fn, void *arg)
 {
     if (fn == NULL)
         return weft__fail(-EINVAL, "weft_offload without a function");
     return weft__offload(WEFT__OFFLOAD_USER, fn, arg);
+}
+
+static int check(weft_fn fn, const void *arg, const weft_offload_options *options)
+{
+    if (fn == NULL)
+        return weft__fail(-EINVAL, "weft_offload_with without a function");
+    if (options->arg_size > 0 && options->free_arg != NULL)
+        return weft__fail(-EINVAL, "an argument is copied or freed for a job, not both");
+    if (options->arg_size > WEFT__LIMIT_ITEM)
+        return weft__fail(-EINVAL, "an argument of %zu bytes; at most %d are copied",
+                          options->arg_size, WEFT__LIMIT_ITEM);
+    if (options->arg_size > 0 && arg == NULL)
+        return weft__fail(-EINVAL, "no argument, of which %zu bytes shall be copied",
+                          options->arg_size);
+    if (options->abandon_on_cancel && arg != NULL && options->arg_size == 0 &&
+        options->free_arg == NULL)
+        return weft__fail(-EINVAL, "a job that may be abandoned needs arg_size or free_arg");
+    return 0;
+}
+
+int weft_offload_with(weft_fn fn, void *arg, const weft_offload_options *options)
+{
+    weft_offload_options all = {0};
+    if (options != NULL)
+        memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    int err = check(fn, arg, &all);
+    if (err < 0)
+        return err;
+    struct weft__job_spec spec = spec_of(WEFT__OFFLOAD_USER, fn, arg);
+    if (all.limiter != NULL)
+        spec.limiter = all.limiter;
+    if (all.name != NULL)
+        spec.what = all.name;
+    spec.may_abandon = all.abandon_on_cancel;
+    spec.release = all.free_arg;
+    spec.arg_size = all.arg_size;
+    bool abandoned;
+    int result = weft__offload_spec(&spec, &abandoned);
+    if (result == -ECANCELED && !abandoned && all.free_arg != NULL)
+        all.free_arg(arg);
+    return result;
 }

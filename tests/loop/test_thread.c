@@ -116,7 +116,7 @@ static int offload_pass(void *arg)
 static int open_when_all_run(void *arg)
 {
     struct gate *gate = arg;
-    while (atomic_load(&gate->running) < WEFT__LIMIT_WORKERS_FILES) {
+    while (atomic_load(&gate->running) < WEFT__LIMIT_WORKERS_USER) {
         int err = weft_sleep(WEFT_US(200));
         if (err < 0)
             return err;
@@ -131,7 +131,7 @@ TASK_TEST(offload_cancelled_in_the_queue_is_dropped)
     weft_group busy;
     weft_group queued;
     ASSERT_OK(weft_group_init(&busy, NULL));
-    for (int i = 0; i < WEFT__LIMIT_WORKERS_FILES; i++)
+    for (int i = 0; i < WEFT__LIMIT_WORKERS_USER; i++)
         ASSERT_OK(weft_group_spawn(&busy, offload_pass, &gate));
     ASSERT_OK(open_when_all_run(&gate));
     ASSERT_OK(weft_group_init(&queued, NULL));
@@ -143,8 +143,8 @@ TASK_TEST(offload_cancelled_in_the_queue_is_dropped)
     ASSERT_INT_EQ(atomic_load(&gate.ran), 0);
     atomic_store(&gate.open, 1);
     ASSERT_OK(weft_group_wait(&busy));
-    ASSERT_INT_EQ(atomic_load(&gate.ran), WEFT__LIMIT_WORKERS_FILES);
-    ASSERT_INT_EQ(atomic_load(&gate.running), WEFT__LIMIT_WORKERS_FILES);
+    ASSERT_INT_EQ(atomic_load(&gate.ran), WEFT__LIMIT_WORKERS_USER);
+    ASSERT_INT_EQ(atomic_load(&gate.running), WEFT__LIMIT_WORKERS_USER);
 }
 
 struct cancelled_job {
