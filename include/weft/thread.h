@@ -197,6 +197,59 @@ WEFT_API int weft_offload_shutdown(int64_t timeout);
 WEFT_DEFINE_AUTO(weft_offload_limiter, weft_offload_limiter_free)
 #endif
 
+/*
+ * ---- several loops ----
+ *
+ *     static int serve(void *arg, size_t index) { ... listens with .reuse_port ... }
+ *     err = weft_loops_run(0, serve, &config, NULL);
+ *
+ * A loop serves one thread.  A program that wants more CPUs runs the same function on several
+ * loops, which share nothing but what they are given; the kernel spreads connections over
+ * listeners that share a port.
+ */
+
+/* The main task of the loop with this index, from 0. */
+typedef int (*weft_loops_fn)(void *arg, size_t index);
+
+typedef struct weft_loops_options {
+    size_t size;
+    const weft_run_options *run; /* borrows: of each loop */
+    bool pin;                    /* loop i stays on the i-th CPU that the process may use */
+} weft_loops_options;
+#define WEFT_LOOPS(...) WEFT_OPTIONS(weft_loops_options, __VA_ARGS__)
+
+/**
+ * weft_loops_run() - run a function on several loops at once, each on a thread of its own
+ * @n:       how many, at most 1024. 0: weft_cpu_count().
+ * @fn:      the main task of each loop.
+ * @arg:     borrows, handed to fn; all threads use it at once.
+ * @options: borrows, NULL for defaults.
+ *
+ * The first error cancels the main tasks of the others; all threads are joined.  The threads
+ * take no signals: these are for the caller's.  Outside a task the calling thread has a run of
+ * its own meanwhile.  Tasks that wait for nothing but cancellation are no deadlock here.
+ *
+ * Suspends: yes, until the last thread has ended.
+ * Cancel:   the main tasks are cancelled, and their threads joined all the same; -ECANCELED.
+ * Return:   0, or the first error, with its message.  A main task that returned -ECANCELED
+ *           because it was cancelled has not failed.
+ * Errors:   those of fn and weft_run_with(); -EINVAL no function, or too many loops; -EAGAIN a
+ *           thread could not be started; -ECANCELED; -ENOMEM.
+ * Source:   several processes with asyncio.run; anyio.from_thread.start_blocking_portal.
+ * Since:    0.1
+ */
+WEFT_API int weft_loops_run(size_t n, weft_loops_fn fn, void *arg,
+                            const weft_loops_options *options);
+/**
+ * weft_cpu_count() - how many CPUs this process can keep busy
+ *
+ * Suspends: never.
+ * Return:   those it may run on, or fewer if its control group has a smaller quota; at least 1.
+ * Source:   os.process_cpu_count.
+ * Since:    0.1
+ */
+WEFT_API size_t weft_cpu_count(void);
+
 /* ---- messages to loops ---- */
 
 /**

@@ -20,6 +20,7 @@
     X(WORKERS_FILES, 16, "worker threads for file work")                                           \
     X(WORKERS_DNS, 8, "worker threads for name resolution")                                        \
     X(WORKERS_MAX, 4096, "worker threads that one limiter can be given")                           \
+    X(LOOPS, 1024, "loops of one weft_loops_run")                                                  \
     X(ITEM, 1024 * 1024, "bytes of an item of a queue or channel")                                 \
     X(HOST_NAME, 253, "bytes of a host name")                                                      \
     X(RESOLVED_ADDRESSES, 64, "addresses of one name that are used")                               \

@@ -208,27 +208,26 @@ static void *worker(void *arg)
     return NULL;
 }
 
-/* Signals are for the program's own threads, but for those that a fault of the code raises. */
-static void worker_signals(sigset_t *ret)
+void weft__thread_block_signals(sigset_t *ret_old)
 {
     static const int faults[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
                                  SIGTRAP, SIGABRT, SIGSYS, SIGPROF};
-    sigfillset(ret);
+    sigset_t blocked;
+    sigfillset(&blocked);
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
-        sigdelset(ret, faults[i]);
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, ret_old);
 }
 
 static int start_thread(struct weft__work *work)
 {
     pthread_attr_t attr;
     pthread_t thread;
-    sigset_t blocked;
     sigset_t old;
-    worker_signals(&blocked);
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, WORKER_STACK);
-    pthread_sigmask(SIG_SETMASK, &blocked, &old);
+    weft__thread_block_signals(&old);
     int err = pthread_create(&thread, &attr, worker, work);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attr);

@@ -8,6 +8,7 @@
 #define WEFT_THREAD_THREAD_INT_H
 
 #include <semaphore.h>
+#include <signal.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -60,6 +61,12 @@ struct weft__work {
 int weft__work_submit(struct weft__work *work);
 /* Takes work that has not begun out of the queue; false if it has. */
 bool weft__work_withdraw(struct weft__work *work);
+
+/*
+ * For the threads that are started until *ret_old is set again: signals are for the program's
+ * own threads, but for those that a fault of the code raises.
+ */
+void weft__thread_block_signals(sigset_t *ret_old);
 
 /* ---- jobs ---- */
 
