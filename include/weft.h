@@ -21,6 +21,7 @@
 #include <weft/retry.h>
 #include <weft/limit.h>
 #include <weft/http.h>
+#include <weft/cookie.h>
 #include <weft/client.h>
 #include <weft/server.h>
 #include <weft/json.h>

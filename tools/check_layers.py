@@ -24,14 +24,24 @@ LAYERS = {
     "file": ["stream", "thread"],
     "process": ["stream", "thread"],
     "signal": ["stream", "thread"],
-    "client": ["proto", "tls", "net", "stream", "sync", "retry", "limit", "json"],
+    "client": ["proto", "tls", "net", "stream", "sync", "file", "retry", "limit", "json"],
     "server": ["proto", "tls", "net", "stream", "sync", "json"],
     # json.h stands for itself, so that no other header needs a type of jansson.
     "json": [],
 }
 # Public headers that are not called as their module is.
-HEADER_MODULE = {"channel": "sync", "debug": "run", "error": "base", "file_more": "file",
-                 "fs": "file", "fs_temp": "file", "fs_tree": "file", "fs_watch": "file", "http": "proto"}
+HEADER_MODULE = {
+    "channel": "sync",
+    "cookie": "proto",
+    "debug": "run",
+    "error": "base",
+    "file_more": "file",
+    "fs": "file",
+    "fs_temp": "file",
+    "fs_tree": "file",
+    "fs_watch": "file",
+    "http": "proto",
+}
 # A seam for tests, declared in one place for all modules.
 FOR_ALL = {"testing"}
 # What only these modules may include: the rest reaches it through them.

@@ -53,6 +53,12 @@
     X(REDIRECT_DRAIN, 65536, "bytes of a redirect's body that are read to keep the connection")    \
     X(CODINGS, 5, "content codings of one body")                                                   \
     X(CODING_MEMBERS, 1024, "gzip members or zstd frames of one body")                             \
+    X(COOKIE, 4096, "bytes of a cookie's name and value")                                          \
+    X(COOKIE_ATTRIBUTE, 1024, "bytes of one attribute of a cookie")                                \
+    X(COOKIES, 3000, "cookies of one jar")                                                         \
+    X(COOKIES_DOMAIN, 180, "cookies of one domain in a jar")                                       \
+    X(COOKIE_FIELD, 16 * 1024, "bytes of cookies that go with one request")                        \
+    X(COOKIE_FILE, 16 * 1024 * 1024, "bytes of a file of cookies")                                 \
     X(JSON_DEPTH, 128, "levels of nesting in JSON from a peer")                                    \
     X(BODY_MAX, 1024 * 1024 * 1024, "bytes of a response read into memory")                        \
     X(POOL_CONNECTIONS, 100, "connections of a client on one loop")                                \

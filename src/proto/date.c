@@ -187,6 +187,15 @@ static bool is_valid(const struct date *date)
     return date->hour <= 23 && date->minute <= 59 && date->second <= 60;
 }
 
+static int seconds_of(const struct date *date, int64_t *ret)
+{
+    if (!is_valid(date))
+        return -1;
+    *ret = days_of(date->year, date->month, date->day) * DAY + date->hour * 3600 +
+           date->minute * 60 + date->second;
+    return 0;
+}
+
 /* Skips the day's name, which says nothing that the date does not; its length, or 0. */
 static size_t weekday_len(const char *text, size_t len)
 {
@@ -217,9 +226,20 @@ int weft__date_parse(const char *text, size_t len, int64_t now, int64_t *ret)
         else
             scan_rfc850(&scan, &date, now);
     }
-    if (scan.failed || scan.p != scan.end || !is_valid(&date))
+    if (scan.failed || scan.p != scan.end)
         return -1;
-    *ret = days_of(date.year, date.month, date.day) * DAY + date.hour * 3600 + date.minute * 60 +
-           date.second;
-    return 0;
+    return seconds_of(&date, ret);
+}
+
+int weft__date_seconds(const int date[6], int64_t *ret)
+{
+    struct date parts = {.year = date[0],
+                         .month = date[1],
+                         .day = date[2],
+                         .hour = date[3],
+                         .minute = date[4],
+                         .second = date[5]};
+    if (parts.month < 1 || parts.month > 12)
+        return -1;
+    return seconds_of(&parts, ret);
 }

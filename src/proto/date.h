@@ -14,5 +14,7 @@ void weft__date_format(int64_t unix_seconds, char date[WEFT__DATE_LEN + 1]);
  * seconds) decides the century of two digits: never more than 50 years ahead.  0, or -1.
  */
 int weft__date_parse(const char *text, size_t len, int64_t now, int64_t *ret);
+/* Of year, month, day, hour, minute, second: 0, or -1 if there is no such time. */
+int weft__date_seconds(const int date[6], int64_t *ret);
 
 #endif
