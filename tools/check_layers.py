@@ -43,7 +43,7 @@ HEADER_MODULE = {
     "http": "proto",
 }
 # A seam for tests, declared in one place for all modules.
-FOR_ALL = {"testing"}
+FOR_ALL = {"testing", "testing_net"}
 # What only these modules may include: the rest reaches it through them.
 FOREIGN = {
     r"openssl/": {"tls"},

@@ -30,7 +30,7 @@ def declared(root):
     """{name: (header, line)}, headers in the order of the umbrella."""
     umbrella = re.findall(r"<(weft/\w+\.h)>", csource.read(root, "include/weft.h"))
     found = {}
-    for name in umbrella + ["weft/testing.h"]:
+    for name in umbrella + ["weft/testing.h", "weft/testing_net.h"]:
         for one in csource.declarations(csource.read(root, os.path.join("include", name))):
             found[one.name] = (name, one.line)
     return found

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "net/net_int.h"
+#include "net/sys.h"
 
 enum { SPARE_MAX = 64 };
 
@@ -67,7 +68,7 @@ int weft__endpoint_init(struct weft__endpoint *endpoint, int descriptor,
 {
     int err = weft__fd_init(&endpoint->fd, descriptor);
     if (err < 0) {
-        close(descriptor);
+        weft__sys_close(descriptor);
         return err;
     }
     attach(endpoint->fd.loop);
@@ -84,7 +85,7 @@ void weft__endpoint_close(struct weft__endpoint *endpoint)
     if (endpoint->fd.loop != NULL)
         weft__fd_close(&endpoint->fd);
     else
-        close(endpoint->fd.fd);
+        weft__sys_close(endpoint->fd.fd);
     endpoint->fd.fd = -1;
 }
 

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "net/net_int.h"
+#include "net/sys.h"
 
 enum { BACKLOG = 511 };
 
@@ -56,12 +57,13 @@ static int set_options(int descriptor, int family, bool reuse_port)
     int zero = 0;
     if (family == AF_UNIX)
         return 0;
-    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    weft__sys_setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     /* Accepted connections inherit it. */
-    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    weft__sys_setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (family == AF_INET6)
-        setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-    if (reuse_port && setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0)
+        weft__sys_setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+    if (reuse_port &&
+        weft__sys_setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0)
         return -errno;
     return 0;
 }
@@ -85,14 +87,15 @@ static bool is_stale(const weft_address *address)
 
 static int bind_to(int descriptor, const weft_address *address)
 {
-    if (bind(descriptor, weft__address_sockaddr(address), address->len) == 0)
+    if (weft__sys_bind(descriptor, weft__address_sockaddr(address), address->len) == 0)
         return 0;
     if (errno != EADDRINUSE || weft__address_family(address) != AF_UNIX || !is_stale(address))
         return -errno;
     struct sockaddr_un un;
     memcpy(&un, address->opaque, sizeof un);
     unlink(un.sun_path);
-    return bind(descriptor, weft__address_sockaddr(address), address->len) == 0 ? 0 : -errno;
+    return weft__sys_bind(descriptor, weft__address_sockaddr(address), address->len) == 0 ? 0
+                                                                                          : -errno;
 }
 
 static int open_bound(const weft_address *address, const weft_listen_options *options)
@@ -104,11 +107,12 @@ static int open_bound(const weft_address *address, const weft_listen_options *op
     int err = set_options(descriptor, family, options->reuse_port);
     if (err == 0)
         err = bind_to(descriptor, address);
-    if (err == 0 && listen(descriptor, options->backlog > 0 ? options->backlog : BACKLOG) < 0)
+    if (err == 0 &&
+        weft__sys_listen(descriptor, options->backlog > 0 ? options->backlog : BACKLOG) < 0)
         err = -errno;
     if (err == 0)
         return descriptor;
-    close(descriptor);
+    weft__sys_close(descriptor);
     return err;
 }
 
@@ -130,7 +134,7 @@ static int listener_new(const weft_address *address, const weft_listen_options *
         return fail_listen(address, descriptor);
     weft_listener *listener = weft__calloc(1, sizeof *listener);
     if (listener == NULL) {
-        close(descriptor);
+        weft__sys_close(descriptor);
         return weft__fail_nomem();
     }
     int err = weft__endpoint_init(&listener->endpoint, descriptor, loop_ends);
@@ -140,7 +144,7 @@ static int listener_new(const weft_address *address, const weft_listen_options *
     }
     struct sockaddr_storage storage = {0};
     socklen_t len = sizeof storage;
-    getsockname(descriptor, (struct sockaddr *)&storage, &len);
+    weft__sys_getsockname(descriptor, (struct sockaddr *)&storage, &len);
     weft__address_set(&listener->address, &storage, len);
     *ret = listener;
     return 0;
@@ -260,7 +264,7 @@ int weft_listener_accept(weft_listener *listener, weft_stream **ret)
     listener->accepting = false;
     if (listener->closed) {
         if (descriptor >= 0)
-            close(descriptor);
+            weft__sys_close(descriptor);
         listener_free(listener);
         return weft__fail(WEFT_ECLOSED, "accept: the listener was closed");
     }

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "net/net_int.h"
+#include "net/sys.h"
 #include "thread/thread_int.h"
 
 struct lookup {
@@ -179,5 +180,7 @@ int weft_resolve(const char *host, uint16_t port, weft_address **ret, size_t *re
         weft__address_parse("::1", port, &both[1]);
         return give_numeric(both, 2, ret, ret_n);
     }
+    if (weft__sim_is_on())
+        return weft__sim_resolve(host, port, ret, ret_n);
     return resolve_name(host, port, ret, ret_n);
 }

@@ -10,16 +10,15 @@
  * The struct outlives its stream while a send flies; the send's end frees it then.
  */
 #include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "net/net_int.h"
+#include "net/sys.h"
 
 enum {
     HIGH = WEFT__LIMIT_STREAM_WRITE_HIGH,
@@ -55,7 +54,7 @@ static const weft_address *peer_of(struct sock *sock)
     struct sockaddr_storage storage = {0};
     socklen_t len = sizeof storage;
     if (sock->peer.len == 0 && sock->endpoint.fd.fd >= 0 &&
-        getpeername(sock->endpoint.fd.fd, (struct sockaddr *)&storage, &len) == 0)
+        weft__sys_getpeername(sock->endpoint.fd.fd, (struct sockaddr *)&storage, &len) == 0)
         weft__address_set(&sock->peer, &storage, len);
     return &sock->peer;
 }
@@ -187,9 +186,7 @@ static int64_t sock_read(void *self, void *data, size_t len)
 /* What the kernel has not got rid of yet: while that changes, the peer takes data. */
 static int unsent(const struct sock *sock)
 {
-    int bytes = -1;
-    ioctl(sock->endpoint.fd.fd, SIOCOUTQ, &bytes);
-    return bytes;
+    return weft__sys_unsent(sock->endpoint.fd.fd);
 }
 
 /* Waits until the send that flies has ended. */
@@ -342,7 +339,7 @@ static int sock_write_eof(void *self)
 {
     struct sock *sock = self;
     int err = sock_flush(sock);
-    if (err == 0 && shutdown(sock->endpoint.fd.fd, SHUT_WR) < 0)
+    if (err == 0 && weft__sys_shutdown_write(sock->endpoint.fd.fd) < 0)
         err = fail_op(sock, "end of writing to", -errno);
     return err;
 }
@@ -373,6 +370,10 @@ static void sock_abort(void *self)
     drop_filling(sock);
     if (sock->error == 0)
         sock->error = -EPIPE;
+    if (sock->endpoint.fd.fd >= WEFT__SIM_FD) {
+        weft__sim_abort(sock->endpoint.fd.fd);
+        return;
+    }
     connect(sock->endpoint.fd.fd, &nowhere, sizeof nowhere);
     shutdown(sock->endpoint.fd.fd, SHUT_RDWR);
 }
@@ -431,6 +432,8 @@ static int sock_is_quiet(void *self)
     char byte;
     if (sock->endpoint.fd.fd < 0 || sock->error != 0)
         return 0;
+    if (sock->endpoint.fd.fd >= WEFT__SIM_FD)
+        return weft__sim_is_quiet(sock->endpoint.fd.fd);
     return recv(sock->endpoint.fd.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
@@ -438,7 +441,9 @@ static int sock_direct(void *self, weft_stream_direct *ret)
 {
     struct sock *sock = self;
     bool quiet = sock->filling_len == 0 && sock->flying == NULL && sock->error == 0;
-    if (!quiet || weft__endpoint_check(&sock->endpoint, "use") < 0)
+    /* Of a simulated one there is no descriptor to give. */
+    if (!quiet || sock->endpoint.fd.fd >= WEFT__SIM_FD ||
+        weft__endpoint_check(&sock->endpoint, "use") < 0)
         return -EBUSY;
     *ret = (weft_stream_direct){sock->endpoint.fd.fd, sock->read_timeout, sock->write_timeout};
     return 0;
@@ -464,7 +469,7 @@ int weft__sock_new(int descriptor, const weft_address *peer, weft_stream **ret)
 {
     struct sock *sock = weft__calloc(1, sizeof *sock);
     if (sock == NULL) {
-        close(descriptor);
+        weft__sys_close(descriptor);
         return weft__fail_nomem();
     }
     int err = weft__endpoint_init(&sock->endpoint, descriptor, loop_ends);
@@ -489,12 +494,12 @@ int weft__sock_new(int descriptor, const weft_address *peer, weft_stream **ret)
 
 int weft__sock_open(int family)
 {
-    int descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int descriptor = weft__sys_socket(family, SOCK_STREAM);
     if (descriptor < 0)
         return -errno;
     int one = 1;
     if (family != AF_UNIX)
-        setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        weft__sys_setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     return descriptor;
 }
 
@@ -565,7 +570,7 @@ int weft_stream_local_address(weft_stream *stream, weft_address *ret)
     socklen_t len = sizeof storage;
     if (sock == NULL)
         return weft__fail(-ENOTSOCK, "the stream has no socket below it");
-    if (getsockname(sock->endpoint.fd.fd, (struct sockaddr *)&storage, &len) < 0)
+    if (weft__sys_getsockname(sock->endpoint.fd.fd, (struct sockaddr *)&storage, &len) < 0)
         return weft__fail_with(-errno, "the local address of a stream");
     weft__address_set(ret, &storage, len);
     return 0;

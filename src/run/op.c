@@ -33,7 +33,8 @@ void weft__fd_close(struct weft__fd *fd)
     /* An epoll instance is shared with the child of a fork: it must not touch it. */
     if (fd->loop->backend->forget != NULL && !fd->loop->forked)
         fd->loop->backend->forget(fd->loop, fd);
-    close(fd->fd);
+    if (fd->fd < WEFT__SIM_FD)
+        close(fd->fd);
     fd->fd = -1;
 }
 

@@ -154,6 +154,9 @@ void weft__dump(struct weft__loop *loop, int fd);
 
 /* ---- operations ---- */
 
+/* Descriptors from here on are not the kernel's: they belong to a simulated network. */
+enum { WEFT__SIM_FD = 1 << 30 };
+
 /* A descriptor that belongs to a loop; embedded in sockets, listeners, pipes. */
 struct weft__fd {
     struct weft__loop *loop;

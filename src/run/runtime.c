@@ -181,7 +181,7 @@ struct weft_task *weft__self_slow(void)
 
 int64_t weft__loop_now(struct weft__loop *loop)
 {
-    if (loop->backend != &weft__backend_virtual)
+    if (loop->backend->kind != WEFT_BACKEND_VIRTUAL)
         return weft__clock_monotonic();
     return loop->now;
 }

@@ -137,6 +137,7 @@ def symbols_reports_what_map_headers_and_library_do_not_share():
                        "WEFT_API int weft_gone(void);")
     tree({"include/weft/thing.h": header,
           "include/weft/testing.h": "",
+          "include/weft/testing_net.h": "",
           "include/weft.h": "#include <weft/thing.h>\n",
           "src/weft.map": "WEFT_0 {\nglobal:\n    weft_mapped;\n    weft_secret;\n    weft_gone;\n"
                           "local:\n    *;\n};\n",
