@@ -11,6 +11,7 @@
 #include <weft/thread.h>
 #include <weft/stream.h>
 #include <weft/net.h>
+#include <weft/udp.h>
 #include <weft/tls.h>
 #include <weft/file.h>
 #include <weft/file_more.h>

@@ -41,6 +41,7 @@ HEADER_MODULE = {
     "fs_tree": "file",
     "fs_watch": "file",
     "http": "proto",
+    "udp": "net",
 }
 # A seam for tests, declared in one place for all modules.
 FOR_ALL = {"testing", "testing_net"}

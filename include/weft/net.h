@@ -250,6 +250,106 @@ WEFT_API uint16_t weft_listener_port(const weft_listener *listener);
  */
 WEFT_API void weft_listener_close(weft_listener *listener);
 
+/* Settings of a socket; times are nanoseconds, as everywhere. */
+typedef enum weft_socket_option {
+    WEFT_SOCKET_NODELAY = 1,        /* small segments go at once; on by default */
+    WEFT_SOCKET_CORK = 2,           /* only full segments go */
+    WEFT_SOCKET_QUICKACK = 3,       /* for a while no delayed acknowledgements */
+    WEFT_SOCKET_KEEPALIVE = 4,      /* probe an idle peer */
+    WEFT_SOCKET_KEEPALIVE_IDLE = 5, /* time before the first probe, in whole seconds */
+    WEFT_SOCKET_KEEPALIVE_INTERVAL = 6,
+    WEFT_SOCKET_KEEPALIVE_COUNT = 7,
+    WEFT_SOCKET_USER_TIMEOUT = 8,    /* how long sent data may stay unacknowledged; 0: default */
+    WEFT_SOCKET_LINGER = 9,          /* time; 0: closing sends a reset; -1: off */
+    WEFT_SOCKET_RECEIVE_BUFFER = 10, /* bytes; the kernel doubles them, and says so */
+    WEFT_SOCKET_SEND_BUFFER = 11,
+    WEFT_SOCKET_PRIORITY = 12,  /* 0 to 6 */
+    WEFT_SOCKET_TOS = 13,       /* DSCP and ECN, or the traffic class of IPv6 */
+    WEFT_SOCKET_TTL = 14,       /* or the hop limit of IPv6 */
+    WEFT_SOCKET_BROADCAST = 15, /* datagrams: broadcast addresses are allowed */
+    WEFT_SOCKET_MULTICAST_TTL = 16,
+    WEFT_SOCKET_MULTICAST_LOOP = 17,     /* own datagrams come back; on by default */
+    WEFT_SOCKET_MULTICAST_INTERFACE = 18 /* number of the interface that sends them */
+} weft_socket_option;
+
+/**
+ * weft_stream_set_option() - change a setting of the socket below a stream
+ * @stream: borrows. Any stream with a socket at its bottom.
+ * @option: which.
+ * @value:  a number, 0 or 1, bytes, or nanoseconds, as the option says.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -ENOTSOCK no socket below, or it is closed; -EINVAL no such option or value;
+ *           -EOPNOTSUPP, -ENOPROTOOPT not of this kind of socket; -EPERM.
+ * Source:   socket.setsockopt; socket(7), tcp(7), ip(7), ipv6(7).
+ * Since:    0.1
+ */
+WEFT_API int weft_stream_set_option(weft_stream *stream, weft_socket_option option, int64_t value);
+
+/**
+ * weft_stream_get_option() - read a setting of the socket below a stream
+ * @stream: borrows.
+ * @option: which.
+ * @ret:    borrows, gets the value.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   as weft_stream_set_option.
+ * Source:   socket.getsockopt.
+ * Since:    0.1
+ */
+WEFT_API int weft_stream_get_option(weft_stream *stream, weft_socket_option option, int64_t *ret);
+
+/**
+ * weft_stream_fd() - the descriptor at the bottom of a stream
+ * @stream: borrows. A socket or pipe, or a stream above one.
+ *
+ * For what has no call here: other socket options, passing it to another process.  Nobody but
+ * the stream may read, write, close or change its flags.
+ *
+ * Suspends: never.
+ * Return:   lends until the stream is closed; or -ENOTSOCK: there is none.
+ * Source:   asyncio get_extra_info("socket"), socket.fileno.
+ * Since:    0.1
+ */
+WEFT_API int weft_stream_fd(weft_stream *stream);
+
+/* ---- waiting for descriptors of others ---- */
+
+#define WEFT_READABLE 1
+#define WEFT_WRITABLE 2
+
+/**
+ * weft_fd_wait() - wait until a descriptor is ready
+ * @fd:     borrows. A descriptor of another library, or of one's own making.
+ * @events: WEFT_READABLE, WEFT_WRITABLE, or both.
+ *
+ * Descriptors that the system cannot wait for, as files on a disk, are always ready.  An error
+ * or the peer's end makes all that was asked for ready.
+ *
+ * Suspends: maybe.
+ * Cancel:   nothing happens to the descriptor.
+ * Return:   those of events that are ready, at least one, or negative.
+ * Errors:   -EBUSY another task waits for one of them; WEFT_ECLOSED weft_fd_closing was called;
+ *           -EBADF; -EINVAL events.
+ * Source:   loop.add_reader, loop.add_writer, trio.lowlevel.wait_readable, wait_writable.
+ * Since:    0.1
+ */
+WEFT_API int weft_fd_wait(int fd, int events);
+
+/**
+ * weft_fd_closing() - tell the tasks that wait for a descriptor that it will be closed
+ * @fd: borrows.
+ *
+ * Call it before close(2), which wakes nobody.
+ *
+ * Suspends: never.
+ * Source:   loop.remove_reader, trio.lowlevel.notify_closing.
+ * Since:    0.1
+ */
+WEFT_API void weft_fd_closing(int fd);
+
 /**
  * weft_stream_peer_address() - the other end's address
  * @stream: borrows. Any stream with a socket at its bottom.

@@ -63,6 +63,15 @@ int weft__sock_new(int descriptor, const weft_address *peer, weft_stream **ret);
 int weft__sock_connect(const weft_address *address, weft_stream **ret);
 /* Non-blocking, close-on-exec. */
 int weft__sock_open(int family);
+/* -1 for a stream that is no socket, or closed. */
+int weft__sock_fd(weft_stream *stream);
+
+/* ---- options ---- */
+
+int weft__socket_set(int fd, weft_socket_option option, int64_t value);
+int weft__socket_get(int fd, weft_socket_option option, int64_t *ret);
+/* NULL: to none. Sets no message. */
+int weft__socket_bind_interface(int fd, const char *interface);
 
 /*
  * RFC 8305: the first attempt that succeeds wins.  host and port are for messages; delay is

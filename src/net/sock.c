@@ -551,6 +551,12 @@ static struct sock *bottom(weft_stream *stream)
     return weft_stream_get_self(stream, &sock_ops);
 }
 
+int weft__sock_fd(weft_stream *stream)
+{
+    const struct sock *sock = weft_stream_get_self(stream, &sock_ops);
+    return sock != NULL ? sock->endpoint.fd.fd : -1;
+}
+
 int weft_stream_peer_address(weft_stream *stream, weft_address *ret)
 {
     struct sock *sock = bottom(stream);

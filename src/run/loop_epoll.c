@@ -148,7 +148,7 @@ static bool try_poll(struct weft__op *op)
         return ended(op, pollfd.revents);
     if (op->flags & POLLIN)
         op->fd->maybe_readable = false;
-    else
+    if (op->flags & POLLOUT)
         op->fd->maybe_writable = false;
     return false;
 }
@@ -157,6 +157,11 @@ static bool is_reader(const struct weft__op *op)
 {
     return op->kind == WEFT__OP_RECV || op->kind == WEFT__OP_ACCEPT ||
            (op->kind == WEFT__OP_POLL && (op->flags & POLLIN));
+}
+
+static bool is_writer(const struct weft__op *op)
+{
+    return op->kind == WEFT__OP_POLL ? (op->flags & POLLOUT) != 0 : !is_reader(op);
 }
 
 static bool try_op(struct weft__op *op)
@@ -199,9 +204,10 @@ static bool epoll_start(struct weft__loop *loop, struct weft__op *op)
         return ended(op, -EOPNOTSUPP);
     struct weft__fd *fd = op->fd;
     bool reader = is_reader(op);
-    if ((reader ? fd->reader : fd->writer) != NULL)
+    bool writer = is_writer(op);
+    if ((reader && fd->reader != NULL) || (writer && fd->writer != NULL))
         return ended(op, -EBUSY);
-    bool maybe = reader ? fd->maybe_readable : fd->maybe_writable;
+    bool maybe = (reader && fd->maybe_readable) || (writer && fd->maybe_writable);
     /* Before its registration a descriptor has no events that could tell otherwise. */
     if ((maybe || !fd->registered) && try_op(op))
         return true;
@@ -209,7 +215,7 @@ static bool epoll_start(struct weft__loop *loop, struct weft__op *op)
         return true;
     if (reader)
         fd->reader = op;
-    else
+    if (writer)
         fd->writer = op;
     return false;
 }
@@ -218,7 +224,7 @@ static void detach(struct weft__op *op)
 {
     if (op->fd->reader == op)
         op->fd->reader = NULL;
-    else
+    if (op->fd->writer == op)
         op->fd->writer = NULL;
 }
 

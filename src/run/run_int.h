@@ -174,7 +174,7 @@ enum weft__op_kind {
     WEFT__OP_SEND,    /* fd, data, len: all of len, or an error */
     WEFT__OP_ACCEPT,  /* fd: the new descriptor, CLOEXEC and NONBLOCK */
     WEFT__OP_CONNECT, /* fd, data: sockaddr, len: its length */
-    WEFT__OP_POLL,    /* fd, flags: POLLIN or POLLOUT; the events that came */
+    WEFT__OP_POLL,    /* fd, flags: POLLIN, POLLOUT or both; the events that came */
     WEFT__OP_RING     /* sqe: only where weft__loop_has_opcode() says so */
 };
 

@@ -315,6 +315,14 @@ int weft__pipe_stream(int descriptor, weft_stream **ret)
     return weft_stream_new(mode == O_WRONLY ? &write_ops : &pipe_ops, pipe, ret);
 }
 
+int weft__pipe_fd(weft_stream *stream)
+{
+    const struct pipe *pipe = weft_stream_get_self(stream, &pipe_ops);
+    if (pipe == NULL)
+        pipe = weft_stream_get_self(stream, &write_ops);
+    return pipe != NULL ? pipe->fd.fd : -1;
+}
+
 int weft_pipe(weft_stream **ret_read, weft_stream **ret_write)
 {
     int fds[2];

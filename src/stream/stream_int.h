@@ -22,6 +22,8 @@ int weft__stream_is_quiet(weft_stream *stream);
 
 /* Takes the descriptor of a pipe, FIFO or terminal, on failure too; makes it non-blocking. */
 int weft__pipe_stream(int descriptor, weft_stream **ret);
+/* -1 for a stream that is none of these, or closed. */
+int weft__pipe_fd(weft_stream *stream);
 
 /* Around a system call that may raise SIGPIPE: the error is enough. */
 struct weft__pipe_guard {
