@@ -192,6 +192,7 @@ typedef struct weft_channel_options {
     void (*drop)(void *item,
                  void *userdata); /* for items that nobody will receive; calls nothing here */
     void *userdata;               /* keeps until both kinds of ends are freed */
+    bool shared; /* its ends may be used on any thread, several at once; drop is called there */
 } weft_channel_options;
 #define WEFT_CHANNEL(...) WEFT_OPTIONS(weft_channel_options, __VA_ARGS__)
 
@@ -213,10 +214,13 @@ typedef struct weft_channel_stats {
  * @ret_sender:   gives, free with weft_sender_free().
  * @ret_receiver: gives, free with weft_receiver_free().
  *
+ * With .shared it joins tasks of several loops, and plain threads.  While a task waits at such a
+ * channel, its loop counts on another thread: that nobody comes is not found to be a deadlock.
+ *
  * Suspends: never.
  * Return:   0, or negative.
  * Errors:   -EINVAL item size; -ENOMEM.
- * Source:   trio.open_memory_channel.
+ * Source:   trio.open_memory_channel; queue.Queue and janus.Queue for .shared.
  * Since:    0.1
  */
 WEFT_API int weft_channel_new(size_t item_size, const weft_channel_options *options,
@@ -402,7 +406,8 @@ typedef struct weft_select_case {
  * Suspends: maybe, until one can be done.
  * Cancel:   -ECANCELED, none was done.
  * Return:   the index of the one that was chosen, or negative.
- * Errors:   -ECANCELED; -EINVAL no case has a channel, or one has both ends.
+ * Errors:   -ECANCELED; -EINVAL no case has a channel, or one has both ends, or some channels
+ *           are shared and others not.
  * Source:   Go's select; anyio and trio have none.
  * Since:    0.1
  */

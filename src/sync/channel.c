@@ -27,7 +27,10 @@ static void end_free(struct weft__end *end)
 {
     struct weft__channel *channel = end->channel;
     weft__free(end);
-    if (--channel->n_ends > 0)
+    weft__channel_lock(channel);
+    size_t n_ends = --channel->n_ends;
+    weft__channel_unlock(channel);
+    if (n_ends > 0)
         return;
     weft__items_done(&channel->items);
     weft__free(channel);
@@ -50,6 +53,7 @@ int weft_channel_new(size_t item_size, const weft_channel_options *options,
     weft__list_init(&channel->receivers);
     channel->drop = all.drop;
     channel->userdata = all.userdata;
+    channel->shared = all.shared;
     weft_sender *sender = end_new(channel);
     weft_receiver *receiver = end_new(channel);
     if (sender == NULL || receiver == NULL) {
@@ -70,28 +74,41 @@ static int closed_end(void)
     return weft__fail(WEFT_ECLOSED, "this end of the channel is closed");
 }
 
+/* One more end of the kind that *n counts. */
+static int end_clone(const struct weft__end *end, size_t *n, void **ret)
+{
+    struct weft__channel *channel = end->channel;
+    int err = 0;
+    weft__channel_lock(channel);
+    void *clone = NULL;
+    if (end->closed)
+        err = closed_end();
+    else if ((clone = end_new(channel)) == NULL)
+        err = weft__fail_nomem();
+    else
+        (*n)++;
+    weft__channel_unlock(channel);
+    if (err == 0)
+        *ret = clone;
+    return err;
+}
+
 int weft_sender_clone(const weft_sender *sender, weft_sender **ret)
 {
-    if (sender->end.closed)
-        return closed_end();
-    weft_sender *clone = end_new(sender->end.channel);
-    if (clone == NULL)
-        return weft__fail_nomem();
-    sender->end.channel->n_senders++;
-    *ret = clone;
-    return 0;
+    void *clone;
+    int err = end_clone(&sender->end, &sender->end.channel->n_senders, &clone);
+    if (err == 0)
+        *ret = clone;
+    return err;
 }
 
 int weft_receiver_clone(const weft_receiver *receiver, weft_receiver **ret)
 {
-    if (receiver->end.closed)
-        return closed_end();
-    weft_receiver *clone = end_new(receiver->end.channel);
-    if (clone == NULL)
-        return weft__fail_nomem();
-    receiver->end.channel->n_receivers++;
-    *ret = clone;
-    return 0;
+    void *clone;
+    int err = end_clone(&receiver->end, &receiver->end.channel->n_receivers, &clone);
+    if (err == 0)
+        *ret = clone;
+    return err;
 }
 
 /* ---- operations that wait ---- */
@@ -104,7 +121,10 @@ static inline void complete(struct weft__operation *operation, int result)
         weft__list_remove(&operation->node);
     else
         weft__choice_leave(choice);
-    weft__wake(choice->wait.task, result);
+    if (__builtin_expect(choice->shared, 0))
+        weft__choice_wake_shared(choice, result);
+    else
+        weft__wake(choice->wait.task, result);
 }
 
 static inline struct weft__operation *first_of(struct weft__list *queue)
@@ -129,28 +149,42 @@ static void complete_all(struct weft__list *queue, const struct weft__end *end, 
     }
 }
 
+static void close_sender(struct weft__channel *channel, struct weft__end *end)
+{
+    if (end->closed)
+        return;
+    end->closed = true;
+    complete_all(&channel->senders, end, WEFT_ECLOSED);
+    if (--channel->n_senders == 0)
+        complete_all(&channel->receivers, NULL, WEFT_EEOF);
+}
+
+static void close_receiver(struct weft__channel *channel, struct weft__end *end)
+{
+    if (end->closed)
+        return;
+    end->closed = true;
+    complete_all(&channel->receivers, end, WEFT_ECLOSED);
+    if (--channel->n_receivers > 0)
+        return;
+    complete_all(&channel->senders, NULL, -EPIPE);
+    weft__items_clear(&channel->items, channel->drop, channel->userdata);
+}
+
 void weft_sender_close(weft_sender *sender)
 {
     struct weft__channel *channel = sender->end.channel;
-    if (sender->end.closed)
-        return;
-    sender->end.closed = true;
-    complete_all(&channel->senders, &sender->end, WEFT_ECLOSED);
-    if (--channel->n_senders == 0)
-        complete_all(&channel->receivers, NULL, WEFT_EEOF);
+    weft__channel_lock(channel);
+    close_sender(channel, &sender->end);
+    weft__channel_unlock(channel);
 }
 
 void weft_receiver_close(weft_receiver *receiver)
 {
     struct weft__channel *channel = receiver->end.channel;
-    if (receiver->end.closed)
-        return;
-    receiver->end.closed = true;
-    complete_all(&channel->receivers, &receiver->end, WEFT_ECLOSED);
-    if (--channel->n_receivers > 0)
-        return;
-    complete_all(&channel->senders, NULL, -EPIPE);
-    weft__items_clear(&channel->items, channel->drop, channel->userdata);
+    weft__channel_lock(channel);
+    close_receiver(channel, &receiver->end);
+    weft__channel_unlock(channel);
 }
 
 void weft_sender_free(weft_sender *sender)
@@ -261,6 +295,7 @@ static __attribute__((noinline)) int wait_alone(struct weft_task *self, struct w
     choice.wait.what = what;
     choice.single = &operation;
     choice.cases = NULL;
+    choice.shared = false;
     weft__list_push_back(queue, &operation.node);
     int err = weft__choice_park(self, &choice);
     return err < 0 ? weft__channel_woken(err) : 0;
@@ -274,6 +309,8 @@ int weft_sender_send(weft_sender *sender, const void *item)
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
+    if (__builtin_expect(sender->end.channel->shared, 0))
+        return weft__channel_call_shared(self, &sender->end, (void *)item, true);
     err = try_send(&sender->end, item);
     if (err == -EAGAIN)
         return wait_alone(self, &sender->end.channel->senders, &sender->end, (void *)item,
@@ -290,6 +327,8 @@ int weft_receiver_receive(weft_receiver *receiver, void *ret)
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
+    if (__builtin_expect(receiver->end.channel->shared, 0))
+        return weft__channel_call_shared(self, &receiver->end, ret, false);
     err = try_receive(&receiver->end, ret);
     if (err == -EAGAIN)
         return wait_alone(self, &receiver->end.channel->receivers, &receiver->end, ret,
@@ -300,13 +339,17 @@ int weft_receiver_receive(weft_receiver *receiver, void *ret)
 
 int weft_sender_try_send(weft_sender *sender, const void *item)
 {
+    weft__channel_lock(sender->end.channel);
     int err = try_send(&sender->end, item);
+    weft__channel_unlock(sender->end.channel);
     return err == -EAGAIN ? weft__fail_code(err) : err;
 }
 
 int weft_receiver_try_receive(weft_receiver *receiver, void *ret)
 {
+    weft__channel_lock(receiver->end.channel);
     int err = try_receive(&receiver->end, ret);
+    weft__channel_unlock(receiver->end.channel);
     return err == -EAGAIN ? weft__fail_code(err) : err;
 }
 
@@ -322,6 +365,7 @@ static size_t length_of(const struct weft__list *queue)
 
 static void stats(const struct weft__channel *channel, weft_channel_stats *ret)
 {
+    weft__channel_lock(channel);
     *ret = (weft_channel_stats){
         .size = sizeof *ret,
         .capacity = channel->items.max,
@@ -332,6 +376,7 @@ static void stats(const struct weft__channel *channel, weft_channel_stats *ret)
         .senders_waiting = length_of(&channel->senders),
         .receivers_waiting = length_of(&channel->receivers),
     };
+    weft__channel_unlock(channel);
 }
 
 void weft_sender_stats(const weft_sender *sender, weft_channel_stats *ret)

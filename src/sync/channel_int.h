@@ -2,6 +2,8 @@
 #ifndef WEFT_SYNC_CHANNEL_INT_H
 #define WEFT_SYNC_CHANNEL_INT_H
 
+#include <pthread.h>
+
 #include <weft/channel.h>
 
 #include "sync/items.h"
@@ -17,7 +19,26 @@ struct weft__channel {
     size_t peak;
     void (*drop)(void *item, void *userdata);
     void *userdata;
+    bool shared; /* used from several threads, under weft__channels_lock */
 };
+
+/*
+ * Of all shared channels: a select may wait for several of them, and whoever completes one of
+ * its operations takes the others out of their queues.
+ */
+extern pthread_mutex_t weft__channels_lock;
+
+static inline void weft__channel_lock(const struct weft__channel *channel)
+{
+    if (__builtin_expect(channel->shared, 0))
+        pthread_mutex_lock(&weft__channels_lock);
+}
+
+static inline void weft__channel_unlock(const struct weft__channel *channel)
+{
+    if (__builtin_expect(channel->shared, 0))
+        pthread_mutex_unlock(&weft__channels_lock);
+}
 
 /* weft_sender and weft_receiver. */
 struct weft__end {
@@ -40,6 +61,9 @@ struct weft__choice {
     struct weft__operation *single; /* of a plain call */
     weft_select_case *cases;        /* of a select: one is chosen, all leave their queues */
     size_t n_cases;
+    bool shared;            /* it may be completed by another thread, which sends post */
+    struct weft__post post; /* if shared */
+    int result;
 };
 
 struct weft__operation {
@@ -58,5 +82,17 @@ void weft__choice_leave(struct weft__choice *choice);
 int weft__channel_woken(int code);
 /* Parks; the operations are in their queues. */
 int weft__choice_park(struct weft_task *self, struct weft__choice *choice);
+
+/* ---- shared channels: channel_shared.c ---- */
+
+/* Before the operations are in their queues; with the lock. */
+void weft__choice_share(struct weft_task *self, struct weft__choice *choice);
+/* As weft__choice_park. Gives the lock back. */
+int weft__choice_park_shared(struct weft_task *self, struct weft__choice *choice);
+/* The call has been completed, by this thread or another one; with the lock. */
+void weft__choice_wake_shared(struct weft__choice *choice, int result);
+/* Sends or receives, and waits if need be. */
+int weft__channel_call_shared(struct weft_task *self, struct weft__end *end, void *item,
+                              bool sending);
 
 #endif

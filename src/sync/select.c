@@ -38,16 +38,37 @@ static int try_case(weft_select_case *one)
     return -EAGAIN;
 }
 
+static const struct weft__channel *channel_of(const weft_select_case *one)
+{
+    if (one->sender != NULL)
+        return one->sender->end.channel;
+    return one->receiver != NULL ? one->receiver->end.channel : NULL;
+}
+
+/* Of the first case that has one. */
+static const struct weft__channel *first_channel(const weft_select_case *cases)
+{
+    while (channel_of(cases) == NULL)
+        cases++;
+    return channel_of(cases);
+}
+
 static int check_cases(const weft_select_case *cases, size_t n)
 {
     size_t usable = 0;
+    size_t shared = 0;
     for (size_t i = 0; i < n; i++) {
         if (cases[i].sender != NULL && cases[i].receiver != NULL)
             return weft__fail(-EINVAL, "case %zu of a select both sends and receives", i);
-        usable += cases[i].sender != NULL || cases[i].receiver != NULL;
+        const struct weft__channel *channel = channel_of(&cases[i]);
+        usable += channel != NULL;
+        shared += channel != NULL && channel->shared;
     }
     if (usable == 0 || n > INT32_MAX)
         return weft__fail(-EINVAL, "a select of %zu cases, %zu of them with a channel", n, usable);
+    if (shared != 0 && shared != usable)
+        return weft__fail(-EINVAL, "a select of %zu cases, %zu of them with a shared channel", n,
+                          shared);
     return 0;
 }
 
@@ -66,9 +87,13 @@ static int try_cases(struct weft__loop *loop, weft_select_case *cases, size_t n)
     return -EAGAIN;
 }
 
+/* With the lock of shared channels, which it gives back. */
 static int wait_for_one(struct weft_task *self, weft_select_case *cases, size_t n)
 {
     struct weft__choice choice = {.wait.what = "select", .cases = cases, .n_cases = n};
+    bool shared = first_channel(cases)->shared;
+    if (shared)
+        weft__choice_share(self, &choice);
     for (size_t i = 0; i < n; i++) {
         struct weft__operation *operation = operation_of(&cases[i]);
         operation->choice = &choice;
@@ -83,7 +108,8 @@ static int wait_for_one(struct weft_task *self, weft_select_case *cases, size_t 
             weft__list_push_back(&operation->end->channel->receivers, &operation->node);
         }
     }
-    int result = weft__choice_park(self, &choice);
+    int result =
+        shared ? weft__choice_park_shared(self, &choice) : weft__choice_park(self, &choice);
     if (choice.chosen == NULL)
         return result;
     weft_select_case *one = WEFT__CONTAINER(choice.chosen, weft_select_case, opaque);
@@ -101,9 +127,12 @@ int weft_select(weft_select_case *cases, size_t n)
         err = weft__checkpoint(self);
     if (err < 0)
         return err;
+    const struct weft__channel *channel = first_channel(cases);
+    weft__channel_lock(channel);
     int index = try_cases(self->loop, cases, n);
     if (index == -EAGAIN)
         return wait_for_one(self, cases, n);
+    weft__channel_unlock(channel);
     weft__sync_turn(self);
     return index;
 }
@@ -116,6 +145,9 @@ int weft_try_select(weft_select_case *cases, size_t n)
     int err = check_cases(cases, n);
     if (err < 0)
         return err;
+    const struct weft__channel *channel = first_channel(cases);
+    weft__channel_lock(channel);
     int index = try_cases(self->loop, cases, n);
+    weft__channel_unlock(channel);
     return index == -EAGAIN ? weft__fail_code(-EAGAIN) : index;
 }

@@ -16,6 +16,7 @@
 #include "base/error_int.h"
 #include "base/limits.h"
 #include "fault.h"
+#include "run/sanitize.h"
 #include "test.h"
 
 static weft_offload_stats stats_of(weft_offload_limiter *limiter)
@@ -689,6 +690,8 @@ TEST(fork_leaves_the_workers_behind_and_the_child_has_its_own)
     char output[4096];
     pthread_t thread;
     int result = 0;
+    if (WEFT__TSAN)
+        SKIP("ThreadSanitizer starts no threads after a fork");
     ASSERT_INT_EQ(pthread_create(&thread, NULL, offload_on_a_thread, &result), 0);
     pthread_join(thread, NULL);
     ASSERT_INT_EQ(result, 1);
