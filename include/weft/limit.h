@@ -436,7 +436,7 @@ WEFT_API int weft_shared_limiter_acquire(weft_shared_limiter *limiter, uint32_t 
 /**
  * weft_shared_limiter_get_state() - look at a shared limiter
  * @limiter: borrows. From any thread.
- * @ret:     borrows. available, next, granted, rejected.
+ * @ret:     borrows. available, next, rejected.
  *
  * Suspends: never.
  * Since:    0.1

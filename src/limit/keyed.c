@@ -124,11 +124,11 @@ static int add(weft_keyed_limiter *keyed, const char *text, size_t len, struct w
     int err = make_room(keyed);
     if (err < 0)
         return err;
-    struct weft__key *key = weft__alloc(sizeof *key + len);
+    struct weft__key *key = weft__alloc(sizeof *key + len + 1);
     if (key == NULL)
         return weft__fail_nomem();
     *key = (struct weft__key){.entry = {.key = key->text, .len = len}};
-    memcpy(key->text, text, len);
+    memcpy(key->text, text, len + 1);
     err = weft__rate_new(keyed->has_rate ? &keyed->rates[0] : NULL, true, &key->limiter);
     if (err < 0) {
         weft__free(key);
@@ -141,8 +141,22 @@ static int add(weft_keyed_limiter *keyed, const char *text, size_t len, struct w
     return 0;
 }
 
+/* The key of the call before this one: mostly that is it, and there is nothing to look up. */
+static inline struct weft__key *last_of(const weft_keyed_limiter *keyed, const char *text)
+{
+    if (keyed->table.n == 0)
+        return NULL;
+    struct weft__key *key = key_at(keyed->table.recent.next);
+    return strcmp(key->text, text) == 0 ? key : NULL;
+}
+
 static int find(weft_keyed_limiter *keyed, const char *text, struct weft__key **ret)
 {
+    struct weft__key *last = last_of(keyed, text);
+    if (last != NULL) {
+        *ret = last;
+        return 0;
+    }
     size_t len = strlen(text);
     struct weft__entry *entry = weft__table_find(&keyed->table, text, len);
     if (entry == NULL)
@@ -152,27 +166,34 @@ static int find(weft_keyed_limiter *keyed, const char *text, struct weft__key **
     return 0;
 }
 
-static int acquire(weft_keyed_limiter *keyed, const char *text, uint32_t n, struct weft__key **ret)
+/* 1: it has to wait. */
+static inline int acquire_now(weft_keyed_limiter *keyed, const char *text, uint32_t n,
+                              struct weft__key **ret)
 {
-    int err = weft_checkpoint();
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    int err = weft__checkpoint(self);
     if (err == 0)
         err = find(keyed, text, ret);
     if (err < 0)
         return err;
-    (*ret)->n_inside++;
-    err = weft_rate_limiter_acquire_n((*ret)->limiter, n);
-    if (err < 0)
-        (*ret)->n_inside--;
+    return n == 0 || weft__rate_try((*ret)->limiter, n, weft__loop_now(self->loop)) ? 0 : 1;
+}
+
+static __attribute__((noinline)) int wait_inside(struct weft__key *key, uint32_t n)
+{
+    key->n_inside++;
+    int err = weft_rate_limiter_acquire_n(key->limiter, n);
+    key->n_inside--;
     return err;
 }
 
 int weft_keyed_limiter_acquire(weft_keyed_limiter *keyed, const char *text, uint32_t n)
 {
-    struct weft__key *key;
-    int err = acquire(keyed, text, n, &key);
-    if (err == 0)
-        key->n_inside--;
-    return err;
+    struct weft__key *key = NULL;
+    int err = acquire_now(keyed, text, n, &key);
+    return err > 0 ? wait_inside(key, n) : err;
 }
 
 bool weft_keyed_limiter_try_acquire(weft_keyed_limiter *keyed, const char *text, uint32_t n)
@@ -204,16 +225,23 @@ void weft_keyed_limiter_get_state(const weft_keyed_limiter *keyed, weft_limit_st
 
 int weft__keyed_enter(weft_keyed_limiter *keyed, const char *text, struct weft__key **ret)
 {
-    int err = acquire(keyed, text, 1, ret);
-    if (err == 0)
-        (*ret)->n_held++;
-    return err;
+    int err = acquire_now(keyed, text, 1, ret);
+    if (err > 0)
+        err = wait_inside(*ret, 1);
+    if (err < 0)
+        return err;
+    (*ret)->n_inside++;
+    (*ret)->n_held++;
+    return 0;
 }
 
 struct weft__key *weft__keyed_held(weft_keyed_limiter *keyed, const char *text)
 {
-    struct weft__entry *entry = weft__table_find(&keyed->table, text, strlen(text));
-    struct weft__key *key = entry != NULL ? WEFT__CONTAINER(entry, struct weft__key, entry) : NULL;
+    struct weft__key *key = last_of(keyed, text);
+    if (key == NULL) {
+        struct weft__entry *entry = weft__table_find(&keyed->table, text, strlen(text));
+        key = entry != NULL ? WEFT__CONTAINER(entry, struct weft__key, entry) : NULL;
+    }
     return key != NULL && key->n_held > 0 ? key : NULL;
 }
 

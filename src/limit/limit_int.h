@@ -250,6 +250,8 @@ struct weft_rate_limiter {
 /* options may be NULL or without permits where a limiter without rules of its own is meant. */
 int weft__rate_new(const weft_rate_limiter_options *options, bool may_be_free,
                    weft_rate_limiter **ret);
+/* Takes n, more than 0, if they can be had now. */
+bool weft__rate_try(weft_rate_limiter *limiter, uint32_t n, int64_t now);
 /* The most permits that it ever has at once. */
 uint32_t weft__rate_most(const weft_rate_limiter *limiter);
 /* Ends what has run out by now, and begins what follows. */

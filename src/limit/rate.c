@@ -267,6 +267,11 @@ static int refuse_impossible(const weft_rate_limiter *limiter, uint32_t n)
     return weft__fail(-EINVAL, "%u permits at once are more than the rate limiter ever has", n);
 }
 
+bool weft__rate_try(weft_rate_limiter *limiter, uint32_t n, int64_t now)
+{
+    return is_possible(limiter, n) && try_at(limiter, n, now);
+}
+
 bool weft_rate_limiter_try_acquire_n(weft_rate_limiter *limiter, uint32_t n)
 {
     return n == 0 || (is_possible(limiter, n) && try_at(limiter, n, weft_now()));

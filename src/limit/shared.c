@@ -4,7 +4,7 @@
  * The word is the theoretical arrival time.  Who wants permits moves it on by a compare and
  * swap, and thereby has its slot: it sleeps until then by itself.  There is no queue, the order
  * of the words is the order of service.  The interval is a whole number of nanoseconds,
- * rounded up.
+ * rounded up.  What it grants is not counted: that would be a second word for all threads.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -19,7 +19,6 @@ struct weft_shared_limiter {
     int64_t interval;
     int64_t depth; /* burst * interval */
     uint32_t burst;
-    _Atomic uint64_t n_granted;
     _Atomic uint64_t n_rejected;
 };
 
@@ -55,8 +54,8 @@ void weft_shared_limiter_free(weft_shared_limiter *limiter)
  * Takes the next slot for n if it is due at latest, which now is or comes after.  Returns when
  * it is due; -1 if that is later, and nothing is taken.  *ret_tat: the word afterwards.
  */
-static int64_t take(weft_shared_limiter *limiter, uint32_t n, int64_t now, int64_t latest,
-                    int64_t *ret_tat)
+static inline int64_t take(weft_shared_limiter *limiter, uint32_t n, int64_t now, int64_t latest,
+                           int64_t *ret_tat)
 {
     int64_t cost = limiter->interval * n;
     int64_t tat = atomic_load_explicit(&limiter->tat, memory_order_relaxed);
@@ -69,7 +68,6 @@ static int64_t take(weft_shared_limiter *limiter, uint32_t n, int64_t now, int64
         next = (tat > now ? tat : now) + cost;
     } while (!atomic_compare_exchange_weak_explicit(&limiter->tat, &tat, next, memory_order_relaxed,
                                                     memory_order_relaxed));
-    atomic_fetch_add_explicit(&limiter->n_granted, n, memory_order_relaxed);
     *ret_tat = next;
     return due > now ? due : now;
 }
@@ -105,16 +103,13 @@ int weft_shared_limiter_reserve(weft_shared_limiter *limiter, uint32_t n, int64_
     return 0;
 }
 
-int weft_shared_limiter_acquire(weft_shared_limiter *limiter, uint32_t n)
+/* There is none now: takes the next slot if that comes before the deadline, and sleeps until then. */
+static __attribute__((noinline)) int wait_for(weft_shared_limiter *limiter, uint32_t n, int64_t now)
 {
     int64_t tat;
-    int err = weft_checkpoint();
-    if (err < 0 || n == 0)
-        return err;
     if (n > limiter->burst)
         return refuse_impossible(limiter, n);
     int64_t left = weft_remaining();
-    int64_t now = weft_now();
     int64_t latest = left < WEFT__SPAN_MAX ? now + left - 1 : 2 * WEFT__SPAN_MAX;
     int64_t due = take(limiter, n, now, latest, &tat);
     if (due < 0) {
@@ -124,11 +119,26 @@ int weft_shared_limiter_acquire(weft_shared_limiter *limiter, uint32_t n)
     }
     if (due <= now)
         return 0;
-    err = weft_sleep(due - now);
+    int err = weft_sleep(due - now);
     /* Given back only while it is the last slot: one behind it would come too early otherwise. */
-    if (err < 0 && atomic_compare_exchange_strong(&limiter->tat, &tat, tat - limiter->interval * n))
-        atomic_fetch_sub_explicit(&limiter->n_granted, n, memory_order_relaxed);
+    if (err < 0)
+        atomic_compare_exchange_strong(&limiter->tat, &tat, tat - limiter->interval * n);
     return err;
+}
+
+int weft_shared_limiter_acquire(weft_shared_limiter *limiter, uint32_t n)
+{
+    struct weft_task *self = weft__self();
+    int64_t tat;
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    int err = weft__checkpoint(self);
+    if (err < 0 || n == 0)
+        return err;
+    int64_t now = weft__loop_now(self->loop);
+    if (n <= limiter->burst && take(limiter, n, now, now, &tat) >= 0)
+        return 0;
+    return wait_for(limiter, n, now);
 }
 
 void weft_shared_limiter_get_state(weft_shared_limiter *limiter, weft_limit_state *ret)
@@ -141,7 +151,6 @@ void weft_shared_limiter_get_state(weft_shared_limiter *limiter, weft_limit_stat
         .available =
             ahead < limiter->depth ? (uint64_t)((limiter->depth - ahead) / limiter->interval) : 0,
         .next = next > 0 ? next : 0,
-        .granted = atomic_load_explicit(&limiter->n_granted, memory_order_relaxed),
         .rejected = atomic_load_explicit(&limiter->n_rejected, memory_order_relaxed),
     };
 }

@@ -26,21 +26,32 @@ void weft__table_done(struct weft__table *table)
     weft__free(table->buckets);
 }
 
-/* Multiply and fold, eight bytes at a time, from a secret seed. */
+static inline uint64_t mix(uint64_t seed, uint64_t hash, uint64_t word)
+{
+    unsigned __int128 product =
+        (unsigned __int128)(hash ^ word) * (seed | 1) + UINT64_C(0x9e3779b97f4a7c15);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Multiply and fold, eight bytes at a time, from a secret seed; the last eight may overlap. */
 static uint64_t hash_of(uint64_t seed, const void *key, size_t len)
 {
     const unsigned char *bytes = key;
     uint64_t hash = seed ^ len;
-    while (len > 0) {
-        uint64_t word = 0;
-        size_t n = len < sizeof word ? len : sizeof word;
-        memcpy(&word, bytes, n);
-        unsigned __int128 product =
-            (unsigned __int128)(hash ^ word) * (seed | 1) + UINT64_C(0x9e3779b97f4a7c15);
-        hash = (uint64_t)product ^ (uint64_t)(product >> 64);
-        bytes += n;
-        len -= n;
+    uint64_t word = 0;
+    if (len < sizeof word) {
+        for (size_t i = 0; i < len; i++)
+            word = word << 8 | bytes[i];
+        hash = mix(seed, hash, word);
+        return hash ^ (hash >> 29);
     }
+    const unsigned char *last = bytes + len - sizeof word;
+    for (; bytes < last; bytes += sizeof word) {
+        memcpy(&word, bytes, sizeof word);
+        hash = mix(seed, hash, word);
+    }
+    memcpy(&word, last, sizeof word);
+    hash = mix(seed, hash, word);
     return hash ^ (hash >> 29);
 }
 
@@ -101,6 +112,8 @@ void weft__table_remove(struct weft__table *table, struct weft__entry *entry)
 
 void weft__table_touch(struct weft__table *table, struct weft__entry *entry)
 {
+    if (table->recent.next == &entry->recent)
+        return;
     weft__list_remove(&entry->recent);
     weft__list_push_front(&table->recent, &entry->recent);
 }

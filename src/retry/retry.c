@@ -305,22 +305,58 @@ void weft__retry_again(const weft_retry_policy *policy, struct weft__retry_state
     weft__retry_before(policy, state);
 }
 
-int weft_retry_with(const weft_retry_policy *policy, weft_fn fn, void *arg, weft_retry_stats *ret)
+/* From the second attempt on; result is the first one's. */
+static __attribute__((noinline)) int go_on(const weft_retry_policy *policy,
+                                           struct weft__retry_state *state, weft_fn fn, void *arg,
+                                           int result)
+{
+    while (after_attempt(policy, state, &result) != 0) {
+        weft__retry_again(policy, state);
+        result = call_once(policy, fn, arg);
+    }
+    return result;
+}
+
+/* Nothing of the policy counts where the first attempt succeeds. */
+static inline bool is_plain(const weft_retry_policy *policy)
+{
+    if (policy == NULL)
+        return true;
+    return (policy->size == 0 || policy->size >= sizeof *policy) && policy->before == NULL &&
+           policy->attempt_timeout <= 0 && !weft__retry_has_predicate(policy);
+}
+
+static int retry(const weft_retry_policy *policy, weft_fn fn, void *arg, weft_retry_stats *ret)
 {
     weft_retry_policy filled;
     struct weft__retry_state state;
-    int result;
     weft__retry_begin(&state, ret);
-    if (fn == NULL)
-        return weft__fail(-EINVAL, "weft_retry without a function");
     weft__retry_policy_fill(policy, &filled);
     weft__retry_before(&filled, &state);
-    for (;;) {
-        result = call_once(&filled, fn, arg);
-        if (after_attempt(&filled, &state, &result) == 0)
-            return result;
-        weft__retry_again(&filled, &state);
+    return go_on(&filled, &state, fn, arg, call_once(&filled, fn, arg));
+}
+
+static __attribute__((noinline)) int go_on_plain(const weft_retry_policy *policy, int64_t started,
+                                                 weft_fn fn, void *arg, int result)
+{
+    weft_retry_policy filled;
+    struct weft__retry_state state = {.number = 1, .started = started};
+    weft__retry_policy_fill(policy, &filled);
+    return go_on(&filled, &state, fn, arg, result);
+}
+
+int weft_retry_with(const weft_retry_policy *policy, weft_fn fn, void *arg, weft_retry_stats *ret)
+{
+    if (fn == NULL) {
+        if (ret != NULL)
+            weft__retry_stats_clear(ret);
+        return weft__fail(-EINVAL, "weft_retry without a function");
     }
+    if (ret != NULL || !is_plain(policy))
+        return retry(policy, fn, arg, ret);
+    int64_t started = weft_now();
+    int result = fn(arg);
+    return result >= 0 ? result : go_on_plain(policy, started, fn, arg, result);
 }
 
 int weft_retry(const weft_retry_policy *policy, weft_fn fn, void *arg)

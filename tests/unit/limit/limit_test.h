@@ -68,7 +68,8 @@ static inline void check_window(const struct history *history, uint32_t permits,
 /* Runs fn with each of 1,000 seeds on a virtual clock. */
 static inline void for_all_seeds(weft_fn fn)
 {
-    for (uint64_t seed = 1; seed <= 1000; seed++)
+    uint64_t seeds = test_under_valgrind() ? 50 : 1000;
+    for (uint64_t seed = 1; seed <= seeds; seed++)
         ASSERT_OK(
             weft_run_with(fn, &seed, WEFT_RUN(.backend = WEFT_BACKEND_VIRTUAL, .seed = seed)));
 }
