@@ -47,7 +47,8 @@ HEADER_MODULE = {
 FOR_ALL = {"testing", "testing_net"}
 # What only these modules may include: the rest reaches it through them.
 FOREIGN = {
-    r"openssl/": {"tls"},
+    r"openssl/(?!evp)": {"tls"},
+    r"openssl/evp": {"tls", "proto"},
     r"liburing": {"run"},
     r"nghttp2/": {"client", "server", "proto"},
     r"jansson": {"client", "server", "proto"},

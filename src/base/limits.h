@@ -53,6 +53,8 @@
     X(REDIRECT_DRAIN, 65536, "bytes of a redirect's body that are read to keep the connection")    \
     X(CODINGS, 5, "content codings of one body")                                                   \
     X(CODING_MEMBERS, 1024, "gzip members or zstd frames of one body")                             \
+    X(CHALLENGE, 4096, "bytes of one parameter of a challenge")                                    \
+    X(NETRC_FILE, 1024 * 1024, "bytes of a netrc file")                                            \
     X(COOKIE, 4096, "bytes of a cookie's name and value")                                          \
     X(COOKIE_ATTRIBUTE, 1024, "bytes of one attribute of a cookie")                                \
     X(COOKIES, 3000, "cookies of one jar")                                                         \
