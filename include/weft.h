@@ -4,8 +4,11 @@
 
 #include <weft/base.h>
 #include <weft/error.h>
+#include <weft/scope.h>
+#include <weft/group.h>
 #include <weft/run.h>
 #include <weft/debug.h>
+#include <weft/local.h>
 #include <weft/sync.h>
 #include <weft/channel.h>
 #include <weft/thread.h>

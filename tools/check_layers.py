@@ -40,7 +40,10 @@ HEADER_MODULE = {
     "fs_temp": "file",
     "fs_tree": "file",
     "fs_watch": "file",
+    "group": "run",
     "http": "proto",
+    "local": "run",
+    "scope": "run",
     "udp": "net",
 }
 # A seam for tests, declared in one place for all modules.

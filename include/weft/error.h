@@ -49,6 +49,7 @@ typedef enum weft_error_family {
     X(ETOO_LONG, 10007, LIMIT, 0, "a line or record is longer than its limit")                     \
     X(EQUEUE_FULL, 10008, LIMIT, 1, "a bounded queue is full")                                     \
     X(EBROKEN, 10009, RUNTIME, 0, "the barrier is broken")                                         \
+    X(ENOT_STARTED, 10010, RUNTIME, 0, "the task ended before it was ready")                       \
     /* usage */                                                                                    \
     X(EINVALID_URL, 10101, USAGE, 0, "invalid URL")                                                \
     X(EUNSUPPORTED_PROTOCOL, 10102, USAGE, 0, "unsupported URL scheme")                            \

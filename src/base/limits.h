@@ -15,6 +15,9 @@
     X(TASK_NAME, 31, "bytes of a task's name that are kept")                                       \
     X(DUMP_TASKS, 1000, "tasks that are shown in one dump")                                        \
     X(DUMP_FRAMES, 48, "calls of a task that are shown in a dump")                                 \
+    X(OUTCOME_MESSAGE, 207, "bytes of a message in a weft_outcome")                                \
+    X(BACKGROUND_GRACE, 5, "seconds that shields of background tasks hold at a run's end")         \
+    X(LOCALS, 256, "task-local values of one task")                                                \
     X(READY_BUDGET, 128, "ready tasks that run before I/O is polled")                              \
     X(WORKERS_USER, 16, "worker threads for offloaded functions without a limiter")                \
     X(WORKERS_FILES, 16, "worker threads for file work")                                           \

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "run/run_int.h"
@@ -14,6 +15,37 @@ static_assert(sizeof(struct weft__group) <= sizeof(weft_group), "weft_group is t
 struct weft__group *weft__group_of(weft_group *group)
 {
     return (struct weft__group *)(void *)group;
+}
+
+/* All but the scope. */
+static void init_group(struct weft__group *group)
+{
+    group->scope.group = group;
+    weft__list_init(&group->children);
+    group->n_children = 0;
+    group->n_errors = 0;
+    group->error = (struct weft__context){0};
+    group->name = "group";
+    group->first_error = 0;
+    group->collect = false;
+    group->ignore_errors = false;
+    group->outcomes = false;
+    group->background = false;
+    group->ended = false;
+    group->waiting = WAIT_NONE;
+    group->failures = NULL;
+    group->max_failures = 0;
+}
+
+void weft__group_init_detached(struct weft__group *group, struct weft__loop *loop)
+{
+    memset(group, 0, sizeof *group);
+    init_group(group);
+    group->scope.task = &loop->native;
+    group->scope.timeout = WEFT_FOREVER;
+    group->name = "background";
+    group->collect = true;
+    group->background = true;
 }
 
 int weft_group_init(weft_group *public_group, const weft_group_options *options)
@@ -26,17 +58,19 @@ int weft_group_init(weft_group *public_group, const weft_group_options *options)
     }
     int64_t timeout = options != NULL && options->timeout > 0 ? options->timeout : WEFT_FOREVER;
     weft__scope_init(&group->scope, self, timeout);
-    group->scope.group = group;
-    weft__list_init(&group->children);
-    group->n_children = 0;
-    group->n_errors = 0;
-    group->error = (struct weft__context){0};
-    group->name = options != NULL && options->name != NULL ? options->name : "group";
-    group->first_error = 0;
-    group->collect = options != NULL && options->collect;
-    group->ignore_errors = false;
-    group->joining = false;
-    group->ended = false;
+    init_group(group);
+    if (options == NULL)
+        return 0;
+    if (options->name != NULL)
+        group->name = options->name;
+    group->collect = options->collect;
+    /* What came later than the rest of the struct. */
+    if (options->size < sizeof *options)
+        return 0;
+    group->outcomes = options->outcomes;
+    group->failures = options->failures;
+    group->max_failures = options->max_failures;
+    weft__list_init(&group->done);
     return 0;
 }
 
@@ -110,6 +144,7 @@ static inline struct weft_task *task_new(struct weft__loop *loop, size_t stack_s
     task->in_cancel = false;
     task->outermost = NULL;
     task->held = NULL;
+    task->start = NULL;
     task->name[0] = '\0';
     weft__ctx_init(&task->ctx, base, (size_t)((char *)task - base), run_task, task);
     return task;
@@ -127,6 +162,7 @@ static inline int spawn(struct weft__group *group, struct weft_task *self, struc
     task->scope = &group->scope;
     task->id = ++loop->next_id;
     task->cancelled = loop->n_cancelled > 0 && weft__scope_is_effective(loop, &group->scope);
+    task->locals = weft__locals_inherit(self->locals);
     weft__list_push_back(&group->children, &task->sibling);
     group->n_children++;
     loop->n_tasks++;
@@ -153,21 +189,38 @@ static inline bool may_spawn(const struct weft__group *group, const struct weft_
            group->scope.task->loop == self->loop;
 }
 
-int weft_group_spawn_with(weft_group *public_group, weft_fn fn, void *arg,
-                          const weft_spawn_options *options)
+int weft__group_may_spawn(const struct weft__group *group, struct weft_task *self, weft_fn fn)
 {
-    struct weft__group *group = weft__group_of(public_group);
+    return may_spawn(group, self, fn) ? 0 : refuse(group, self, fn);
+}
+
+int weft__group_spawn(struct weft__group *group, weft_fn fn, void *arg,
+                      const weft_spawn_options *options, struct weft__start *start)
+{
     struct weft_task *self = weft__self();
+    struct weft__record *record = NULL;
     if (!may_spawn(group, self, fn))
         return refuse(group, self, fn);
+    if (group->outcomes && (record = weft__record_new()) == NULL)
+        return weft__context->error_code;
     size_t stack_size = options != NULL ? options->stack_size : 0;
     stack_size = stack_size != 0 ? weft__stack_round(stack_size) : self->loop->default_stack;
     struct weft_task *task = task_new(self->loop, stack_size);
-    if (task == NULL)
+    if (task == NULL) {
+        weft__record_free(record);
         return weft__context->error_code;
+    }
     if (options != NULL && options->name != NULL)
         set_name(task, options->name);
+    task->start = start;
+    task->record = record;
     return spawn(group, self, task, fn, arg, options != NULL ? options->result : NULL);
+}
+
+int weft_group_spawn_with(weft_group *public_group, weft_fn fn, void *arg,
+                          const weft_spawn_options *options)
+{
+    return weft__group_spawn(weft__group_of(public_group), fn, arg, options, NULL);
 }
 
 int weft_group_spawn(weft_group *public_group, weft_fn fn, void *arg)
@@ -176,24 +229,46 @@ int weft_group_spawn(weft_group *public_group, weft_fn fn, void *arg)
     struct weft_task *self = weft__self();
     if (!may_spawn(group, self, fn))
         return refuse(group, self, fn);
+    if (__builtin_expect(group->outcomes, 0))
+        return weft__group_spawn(group, fn, arg, NULL, NULL);
     struct weft_task *task = task_new(self->loop, self->loop->default_stack);
     if (task == NULL)
         return weft__context->error_code;
     return spawn(group, self, task, fn, arg, NULL);
 }
 
+/* Nobody waits for a background task: whoever watches the run is told. */
+static __attribute__((cold)) void report(const struct weft_task *task, int result)
+{
+    struct weft__loop *loop = task->loop;
+    weft_outcome outcome;
+    weft__outcome_fill(&outcome, task, result);
+    if (loop->on_background_error != NULL)
+        loop->on_background_error(&outcome, loop->background_userdata);
+    else
+        dprintf(STDERR_FILENO, "weft: background task '%s' failed: %s\n", weft_task_name(task),
+                outcome.message);
+}
+
 static __attribute__((cold)) void keep_error(struct weft__group *group, struct weft_task *task,
                                              int result)
 {
-    group->n_errors++;
+    if (group->n_errors++ < group->max_failures)
+        weft__outcome_fill(&group->failures[group->n_errors - 1], task, result);
+    if (group->background) {
+        report(task, result);
+        return;
+    }
     if (group->first_error != 0 || group->ignore_errors)
         return;
     group->first_error = result;
     if (task->context.error_code == 0)
         task->context.error_code = result;
     weft__error_move(&group->error, &task->context);
-    if (!group->collect)
-        weft__scope_cancel_code(&group->scope, 0, "a task of the group failed");
+    if (group->collect)
+        return;
+    weft__scope_set_canceller(&group->scope, task);
+    weft__scope_cancel_code(&group->scope, 0, "a task of the group failed");
 }
 
 /* What it still holds is nobody's from now on. */
@@ -204,6 +279,15 @@ static __attribute__((cold)) void abandon_held(struct weft_task *task)
         task->held = held->next;
         held->abandoned(held, task);
     }
+}
+
+/* Once: others may spawn into the group before the woken task runs. */
+static inline void wake_owner(struct weft__group *group)
+{
+    if (group->n_children > 0 && group->waiting == WAIT_ALL)
+        return;
+    group->waiting = WAIT_NONE;
+    weft__wake(group->wait.task, 0);
 }
 
 /* On the task's own stack, just before it ends for good. */
@@ -224,18 +308,26 @@ void weft__task_ended(struct weft_task *task, int result)
     if (task->result != NULL)
         *task->result = result;
     weft__list_remove(&task->sibling);
-    group->n_children--;
     task->loop->n_tasks--;
+    if (__builtin_expect(group->outcomes, 0))
+        weft__record_keep(group, task, result);
     /* A child that was told to stop and did has not failed. */
     if (result < 0 && !(result == -ECANCELED && task->cancelled))
         keep_error(group, task, result);
     if (__builtin_expect(task->context.error_text != NULL, 0))
         weft__error_done(&task->context);
-    if (group->n_children == 0 && group->joining) {
-        /* Once: others may spawn into the group before the woken task runs. */
-        group->joining = false;
-        weft__wake(group->wait.task, 0);
-    }
+    if (__builtin_expect(task->locals != NULL, 0))
+        weft__locals_unref(task->locals);
+    group->n_children--;
+    if (group->waiting != WAIT_NONE)
+        wake_owner(group);
+}
+
+void weft__group_child_left(struct weft__group *group)
+{
+    group->n_children--;
+    if (group->waiting != WAIT_NONE)
+        wake_owner(group);
 }
 
 /* Joins all children; the scope is still entered. The first error, or 0. */
@@ -243,12 +335,14 @@ int weft__group_join(struct weft__group *group)
 {
     struct weft_task *self = weft__self();
     while (group->n_children > 0) {
-        group->joining = true;
+        group->waiting = WAIT_ALL;
         group->wait.what = "children";
         group->wait.cancel = NULL;
         weft__park(self, &group->wait);
     }
     group->ended = true;
+    if (group->outcomes)
+        weft__records_done(group);
     return group->first_error;
 }
 
@@ -264,8 +358,13 @@ int weft_group_wait(weft_group *public_group)
         return weft__fail(-EINVAL, "the group was waited for already");
     if (group->scope.task != self)
         return weft__fail(WEFT_EMISNESTED, "a group is waited for by the task that made it");
-    int err = weft__group_join(group);
-    /* An error of a child wins over a cancellation from outside. */
+    return weft__group_leave(group, weft__group_join(group));
+}
+
+/* An error of a child wins over a cancellation from outside. */
+int weft__group_leave(struct weft__group *group, int err)
+{
+    struct weft_task *self = group->scope.task;
     int left = weft__scope_leave(&group->scope, self->cancelled ? -ECANCELED : 0);
     if (err == 0 || left == WEFT_EMISNESTED) {
         weft__error_done(&group->error);
@@ -285,105 +384,31 @@ int weft__group_give_up(weft_group *public_group, int err)
     return err;
 }
 
-void weft_group_cancel(weft_group *public_group, const char *reason)
+int weft_group_cancel(weft_group *public_group, const char *reason)
 {
     struct weft__group *group = weft__group_of(public_group);
-    if (group->scope.task != NULL && !group->ended)
-        weft__scope_cancel_code(&group->scope, 0, reason);
+    if (group->scope.task == NULL || group->ended)
+        return weft__fail(-EINVAL, "cancel a group that has ended");
+    if (group->scope.task->loop != weft__loop_current)
+        return weft__fail(-EINVAL, "cancel a group of another thread");
+    weft__scope_set_canceller(&group->scope, weft__self());
+    weft__scope_cancel_code(&group->scope, 0, reason);
+    return 0;
+}
+
+void weft_group_done(weft_group *public_group)
+{
+    struct weft__group *group = weft__group_of(public_group);
+    struct weft__context kept = {0};
+    if (group->scope.task == NULL || group->ended || group->scope.task != weft__self())
+        return;
+    weft__error_move(&kept, weft__context);
+    weft__scope_cancel_code(&group->scope, 0, "the block of the group was left");
+    weft_group_wait(public_group);
+    weft__error_move(weft__context, &kept);
 }
 
 size_t weft_group_error_count(const weft_group *group)
 {
     return ((const struct weft__group *)(const void *)group)->n_errors;
-}
-
-/* ---- gather and map ---- */
-
-int weft_gather(weft_call *calls, size_t n, const weft_gather_options *options)
-{
-    weft_group group;
-    bool collect = options != NULL && options->collect;
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
-    for (size_t i = 0; i < n; i++)
-        calls[i].result = -ECANCELED;
-    if (err < 0)
-        return err;
-    err = weft_group_init(&group, WEFT_GROUP(.name = "gather", .collect = collect,
-                                             .timeout = options != NULL ? options->timeout : 0));
-    if (err < 0)
-        return err;
-    weft__group_of(&group)->ignore_errors = collect;
-    for (size_t i = 0; i < n && !weft__group_of(&group)->scope.cancelled; i++) {
-        err = weft_group_spawn_with(&group, calls[i].fn, calls[i].arg,
-                                    WEFT_SPAWN(.result = &calls[i].result));
-        if (err < 0)
-            break;
-    }
-    return err < 0 ? weft__group_give_up(&group, err) : weft_group_wait(&group);
-}
-
-struct map_state {
-    weft_fn fn;
-    char *items;
-    size_t n;
-    size_t item_size;
-    size_t next;
-    int *results;
-    bool collect;
-};
-
-/* One of limit workers: takes the next item until there is none. */
-static int map_worker(void *arg)
-{
-    struct map_state *state = arg;
-    struct weft_task *self = weft__self();
-    while (state->next < state->n && !self->cancelled) {
-        size_t i = state->next++;
-        int result = state->fn(state->items + i * state->item_size);
-        if (state->results != NULL)
-            state->results[i] = result;
-        if (result < 0 && !state->collect)
-            return result;
-    }
-    return self->cancelled ? -ECANCELED : 0;
-}
-
-int weft_map(weft_fn fn, void *items, size_t n, size_t item_size, const weft_map_options *options)
-{
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    struct map_state state = {
-        .fn = fn,
-        .items = items,
-        .n = n,
-        .item_size = item_size,
-        .results = options != NULL ? options->results : NULL,
-        .collect = options != NULL && options->collect,
-    };
-    size_t limit = options != NULL && options->limit > 0 && options->limit < n ? options->limit : n;
-    for (size_t i = 0; state.results != NULL && i < n; i++)
-        state.results[i] = -ECANCELED;
-    int err = weft__checkpoint(self);
-    if (err < 0)
-        return err;
-    if (fn == NULL && n > 0)
-        return weft__fail(-EINVAL, "weft_map without a function");
-    weft_group group;
-    err = weft_group_init(
-        &group, WEFT_GROUP(.name = "map", .timeout = options != NULL ? options->timeout : 0));
-    if (err < 0)
-        return err;
-    for (size_t i = 0; i < limit && !weft__group_of(&group)->scope.cancelled; i++) {
-        err = weft_group_spawn(&group, map_worker, &state);
-        if (err < 0)
-            break;
-    }
-    /* Fewer workers than asked for still do the work; none at all cannot. */
-    if (err < 0 && weft__group_of(&group)->n_children == 0 && state.next < n)
-        return weft__group_give_up(&group, err);
-    return weft_group_wait(&group);
 }

@@ -21,6 +21,7 @@
 #include <weft/run.h>
 
 #include "base/error_int.h"
+#include "base/limits.h"
 #include "base/list.h"
 #include "base/rand.h"
 #include "run/ctx.h"
@@ -82,21 +83,49 @@ struct weft__scope {
     int code; /* what leaving it makes of a cancellation: -ETIMEDOUT, 0, -EDEADLK, -ENOMEM */
     bool cancelled;
     bool shield;
+    bool left;
+    char by[WEFT__LIMIT_TASK_NAME + 1]; /* the task that cancelled it, if another one; or "" */
 };
+
+enum weft__group_wait { WAIT_NONE, WAIT_NEXT, WAIT_ALL };
 
 struct weft__group {
     struct weft__scope scope;
     struct weft__list children;
-    size_t n_children;
+    size_t n_children; /* and those that are starting, see weft_group_start */
     size_t n_errors;
-    struct weft__wait wait;     /* of the task that joins */
+    struct weft__wait wait;     /* of the owner, for its children */
     struct weft__context error; /* the first error and its message */
     const char *name;
     int first_error;
     bool collect;
     bool ignore_errors; /* counted, not returned: each has its result slot */
-    bool joining;
+    bool outcomes;      /* every child has a record */
+    bool background;    /* detached from the scopes of its task; errors are reported */
     bool ended;
+    uint8_t waiting;        /* enum weft__group_wait */
+    struct weft__list done; /* records of children that have ended and were not taken */
+    weft_outcome *failures; /* the caller's */
+    size_t max_failures;
+};
+
+/* How a child of a group with .outcomes ended; made when it is spawned. */
+struct weft__record {
+    struct weft__list node;
+    weft_fn fn;
+    void *arg;
+    uint64_t id;
+    struct weft__context error;
+    int result;
+    char name[WEFT__LIMIT_TASK_NAME + 1];
+};
+
+/* A task that is not ready yet belongs to a group of its starter. */
+struct weft__start {
+    struct weft__group *target;
+    struct weft__record *record; /* if the target keeps outcomes */
+    void *value;
+    bool started;
 };
 
 enum weft__task_state {
@@ -129,6 +158,9 @@ struct weft_task {
     struct weft__group *group;     /* its owner; NULL for the native task */
     struct weft__list sibling;     /* in group->children */
     struct weft__held *held;       /* latest first */
+    struct weft__locals *locals;   /* task-local values; NULL: none */
+    struct weft__start *start;     /* until it has said that it is ready */
+    struct weft__record *record;   /* where its group has .outcomes */
     weft_fn fn;
     void *arg;
     int *result;
@@ -142,15 +174,58 @@ struct weft_task {
 bool weft__scope_is_effective(const struct weft__loop *loop, const struct weft__scope *scope);
 void weft__scope_init(struct weft__scope *scope, struct weft_task *task, int64_t timeout);
 void weft__scope_cancel_code(struct weft__scope *scope, int code, const char *reason);
+/* The same, and every shield below is cancelled with it. */
+void weft__scope_cancel_shields(struct weft__scope *scope, const char *reason);
+/* Notes who cancels, for the message. */
+void weft__scope_set_canceller(struct weft__scope *scope, const struct weft_task *by);
+/* A task has come below other scopes: it is cancelled if they are. */
+void weft__task_moved(struct weft_task *task);
 int weft__scope_leave(struct weft__scope *scope, int err);
 void weft__scope_abandon(struct weft_task *task);
 struct weft__group *weft__group_of(weft_group *group);
 int weft__group_join(struct weft__group *group);
+/* After the join: leaves the group's scope. Returns err, or what the scope makes of no error. */
+int weft__group_leave(struct weft__group *group, int err);
+/* A group below no scope: of background tasks. Its task is the loop's native one. */
+void weft__group_init_detached(struct weft__group *group, struct weft__loop *loop);
+/* A child has ended or gone elsewhere. */
+void weft__group_child_left(struct weft__group *group);
+/* NULL with a message if there is no memory. */
+struct weft__record *weft__record_new(void);
+void weft__record_free(struct weft__record *record);
+void weft__record_keep(struct weft__group *group, struct weft_task *task, int result);
+void weft__records_done(struct weft__group *group);
+/* 0, or why the caller cannot spawn into a group. */
+int weft__group_may_spawn(const struct weft__group *group, struct weft_task *self, weft_fn fn);
+void weft__outcome_fill(weft_outcome *ret, const struct weft_task *task, int result);
+/* Starts a task that may have to say that it is ready. */
+int weft__group_spawn(struct weft__group *group, weft_fn fn, void *arg,
+                      const weft_spawn_options *options, struct weft__start *start);
 /* A spawn failed with err: cancels and joins the others, returns err with its message. */
 int weft__group_give_up(weft_group *group, int err);
 void weft__task_ended(struct weft_task *task, int result);
 /* The tree of tasks of a loop, with what each waits for, to a file descriptor. */
 void weft__dump(struct weft__loop *loop, int fd);
+
+/* ---- task-local values ---- */
+
+struct weft__locals;
+
+/* The caller's values, for a job on another thread: a reference; NULL: none. */
+struct weft__locals *weft__locals_capture(void);
+/* From here on the calling thread, a worker, has these values. Takes the reference; NULL: none. */
+void weft__locals_restore(struct weft__locals *locals);
+/* Those of a thread without a loop go to its loop when it gets one, and back. */
+struct weft__locals *weft__locals_take_thread(void);
+void weft__locals_give_thread(struct weft__locals *locals);
+void weft__locals_ref(struct weft__locals *locals);
+void weft__locals_unref(struct weft__locals *locals);
+static inline struct weft__locals *weft__locals_inherit(struct weft__locals *locals)
+{
+    if (__builtin_expect(locals != NULL, 0))
+        weft__locals_ref(locals);
+    return locals;
+}
 
 /* ---- operations ---- */
 
@@ -334,6 +409,10 @@ struct weft__loop {
     uint64_t n_checkpoints;
     struct weft__scope *cancel_at_scope;
     struct weft__visit *visit; /* see backtrace.c */
+    struct weft__group *background; /* the run's, or the thread's */
+    struct weft__group own_background;
+    void (*on_background_error)(const weft_outcome *outcome, void *userdata);
+    void *background_userdata;
     struct weft_task native;
 };
 
@@ -343,6 +422,8 @@ extern _Thread_local struct weft__loop *weft__loop_current;
 struct weft__loop *weft__loop_get(void);
 int weft__loop_new(weft_backend backend, struct weft__loop **ret);
 void weft__loop_free(struct weft__loop *loop);
+/* Cancels and joins background tasks; their shields hold for grace ns. */
+void weft__background_end(struct weft__group *group, int64_t grace);
 /* Time for deadlines: read afresh. */
 int64_t weft__loop_now(struct weft__loop *loop);
 void weft__loop_flush(struct weft__loop *loop);

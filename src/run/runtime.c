@@ -84,6 +84,7 @@ static void native_init(struct weft__loop *loop)
     struct weft_task *native = &loop->native;
     native->loop = loop;
     native->state = TASK_RUNNING;
+    native->locals = weft__locals_take_thread();
     weft__list_init(&native->sibling);
     memcpy(native->name, "thread", sizeof "thread");
 #if WEFT__ASAN
@@ -117,7 +118,8 @@ int weft__loop_new(weft_backend kind, struct weft__loop **ret)
     if (WEFT__ASAN || WEFT__TSAN)
         loop->default_stack *= 4;
     loop->default_stack = weft__stack_round(loop->default_stack);
-    native_init(loop);
+    weft__group_init_detached(&loop->own_background, loop);
+    loop->background = &loop->own_background;
     int err = weft__inbox_new(&loop->inbox);
     if (err == 0)
         err = start_backend(loop, kind);
@@ -127,6 +129,7 @@ int weft__loop_new(weft_backend kind, struct weft__loop **ret)
         weft__free(loop);
         return err;
     }
+    native_init(loop);
     loop->now = weft__loop_now(loop);
     weft__error_move(&loop->native.context, weft__context_get());
     weft__context = &loop->native.context;
@@ -150,6 +153,8 @@ void weft__loop_free(struct weft__loop *loop)
 {
     if (loop == NULL)
         return;
+    if (!loop->forked)
+        weft__background_end(&loop->own_background, WEFT_SEC(WEFT__LIMIT_BACKGROUND_GRACE));
     assert(loop->n_tasks == 0);
     run_at_exit(loop);
     weft__inbox_close(loop->inbox);
@@ -161,6 +166,7 @@ void weft__loop_free(struct weft__loop *loop)
     weft__context = NULL;
     weft__error_move(weft__context_get(), &loop->native.context);
     weft__loop_current = NULL;
+    weft__locals_give_thread(loop->native.locals);
     pthread_setspecific(loop_key, NULL);
     weft__free(loop);
 }
@@ -205,84 +211,6 @@ const char *weft_backend_name(void)
 {
     struct weft__loop *loop = weft__loop_get();
     return loop != NULL ? loop->backend->name : "none";
-}
-
-/* ---- weft_run ---- */
-
-struct main_call {
-    weft_fn fn;
-    void *arg;
-    int result;
-};
-
-static int run_main(void *arg)
-{
-    struct main_call *call = arg;
-    call->result = call->fn(call->arg);
-    return call->result < 0 ? call->result : 0;
-}
-
-static int run_on(struct weft__loop *loop, weft_fn fn, void *arg, const weft_run_options *options)
-{
-    struct main_call call = {.fn = fn, .arg = arg};
-    weft_group group;
-    size_t old_stack = loop->default_stack;
-    if (options->stack_size != 0) {
-        weft__free_tasks_done(loop);
-        loop->default_stack = weft__stack_round(options->stack_size);
-    }
-    loop->seed = options->seed;
-    if (options->seed != 0)
-        weft__rand_init(&loop->rand, options->seed);
-    int err = weft_group_init(&group, WEFT_GROUP(.name = "run"));
-    if (err < 0)
-        return err;
-    loop->in_run = true;
-    err = weft_group_spawn_with(&group, run_main, &call,
-                                WEFT_SPAWN(.name = options->name != NULL ? options->name : "main"));
-    int joined = err < 0 ? weft__group_give_up(&group, err) : weft_group_wait(&group);
-    loop->in_run = false;
-    loop->seed = 0;
-    if (loop->default_stack != old_stack)
-        weft__free_tasks_done(loop);
-    loop->default_stack = old_stack;
-    return joined < 0 ? joined : call.result;
-}
-
-int weft_run_with(weft_fn fn, void *arg, const weft_run_options *options)
-{
-    struct weft__loop *loop = weft__loop_current;
-    weft_run_options all = {0};
-    if (fn == NULL)
-        return weft__fail(-EINVAL, "weft_run without a function");
-    if (options != NULL)
-        memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
-    if (loop != NULL && loop->forked)
-        return weft__fail_code(WEFT_EFORKED);
-    if (loop != NULL && (loop->in_run || weft__context != &loop->native.context))
-        return weft__fail_code(WEFT_ENESTED);
-    /* A loop that plain calls made before serves, unless another kind is asked for. */
-    if (loop != NULL && all.backend != WEFT_BACKEND_DEFAULT && loop->backend->kind != all.backend) {
-        if (loop->n_tasks > 0 || loop->native.scope != NULL)
-            return weft__fail(-EBUSY, "tasks or scopes of this thread still use another back end");
-        weft__loop_free(loop);
-        loop = NULL;
-    }
-    bool made = loop == NULL;
-    if (made) {
-        int err = weft__loop_new(all.backend, &loop);
-        if (err < 0)
-            return err;
-    }
-    int result = run_on(loop, fn, arg, &all);
-    if (made)
-        weft__loop_free(loop);
-    return result;
-}
-
-int weft_run(weft_fn fn, void *arg)
-{
-    return weft_run_with(fn, arg, NULL);
 }
 
 /* ---- sleeping, yielding ---- */

@@ -308,10 +308,11 @@ __attribute__((cold)) int weft__cancel_error(struct weft_task *self)
     for (const struct weft__scope *scope = self->scope; scope != NULL; scope = scope->parent) {
         if (scope->cancelled && scope->code == -ENOMEM)
             return weft__fail_nomem();
-        if (scope->cancelled && scope->reason != NULL)
-            return weft__fail(-ECANCELED, "cancelled: %s", scope->reason);
         if (scope->cancelled)
-            break;
+            return weft__fail(-ECANCELED, "cancelled%s%s%s%s%s", scope->reason != NULL ? ": " : "",
+                              scope->reason != NULL ? scope->reason : "",
+                              scope->by[0] != '\0' ? " (task '" : "", scope->by,
+                              scope->by[0] != '\0' ? "')" : "");
     }
     return weft__fail_code(-ECANCELED);
 }

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "run/run_int.h"
@@ -50,13 +51,27 @@ static void push_children(struct weft__group *group, struct weft_task **list)
     }
 }
 
+/* What a cancellation spreads from, and whether shields hold against it. */
+struct wave {
+    struct weft__scope *origin;
+    const char *reason;
+    bool through;
+};
+
 /* Cancels one task from a scope of its own inwards. */
-static void deliver(struct weft_task *task, struct weft__scope *from, struct weft__scope *origin,
+static void deliver(struct weft_task *task, struct weft__scope *from, const struct wave *wave,
                     struct weft_task **list)
 {
     for (struct weft__scope *scope = from; scope != NULL; scope = scope->inner) {
-        if (scope->shield && scope != origin)
-            return;
+        if (scope->shield && scope != wave->origin) {
+            if (!wave->through)
+                return;
+            if (!scope->cancelled) {
+                scope->cancelled = true;
+                scope->reason = wave->reason;
+                task->loop->n_cancelled++;
+            }
+        }
         if (scope->group != NULL)
             push_children(scope->group, list);
     }
@@ -65,22 +80,58 @@ static void deliver(struct weft_task *task, struct weft__scope *from, struct wef
         task->wait->cancel(task->wait, -ECANCELED);
 }
 
-void weft__scope_cancel_code(struct weft__scope *scope, int code, const char *reason)
+static void spread(const struct wave *wave, struct weft_task *list)
 {
-    if (scope->cancelled)
-        return;
-    struct weft_task *list = NULL;
-    scope->cancelled = true;
-    scope->code = code;
-    scope->reason = reason;
-    scope->task->loop->n_cancelled++;
-    deliver(scope->task, scope, scope, &list);
     while (list != NULL) {
         struct weft_task *task = list;
         list = task->next_cancel;
         task->in_cancel = false;
-        deliver(task, task->outermost, scope, &list);
+        deliver(task, task->outermost, wave, &list);
     }
+}
+
+/* The task that owns background tasks is not inside their group. */
+static void cancel_from(const struct wave *wave)
+{
+    struct weft__scope *scope = wave->origin;
+    struct weft_task *list = NULL;
+    if (scope->group != NULL && scope->group->background)
+        push_children(scope->group, &list);
+    else
+        deliver(scope->task, scope, wave, &list);
+    spread(wave, list);
+}
+
+void weft__scope_cancel_code(struct weft__scope *scope, int code, const char *reason)
+{
+    if (scope->cancelled || scope->left)
+        return;
+    scope->cancelled = true;
+    scope->code = code;
+    scope->reason = reason;
+    scope->task->loop->n_cancelled++;
+    cancel_from(&(struct wave){.origin = scope});
+}
+
+void weft__scope_cancel_shields(struct weft__scope *scope, const char *reason)
+{
+    weft__scope_cancel_code(scope, 0, reason);
+    cancel_from(&(struct wave){.origin = scope, .reason = reason, .through = true});
+}
+
+void weft__scope_set_canceller(struct weft__scope *scope, const struct weft_task *by)
+{
+    if (!scope->cancelled && by != scope->task)
+        memcpy(scope->by, by->name, sizeof scope->by);
+}
+
+void weft__task_moved(struct weft_task *task)
+{
+    struct weft_task *list = NULL;
+    if (!weft__scope_is_effective(task->loop, &task->group->scope))
+        return;
+    deliver(task, task->outermost, &(struct wave){0}, &list);
+    spread(&(struct wave){0}, list);
 }
 
 static void deadline_passed(struct weft__timer *timer)
@@ -89,29 +140,41 @@ static void deadline_passed(struct weft__timer *timer)
     weft__scope_cancel_code(scope, -ETIMEDOUT, "the deadline has passed");
 }
 
-static void arm(struct weft__scope *scope, int64_t timeout)
+static void arm_at(struct weft__scope *scope, int64_t when, int64_t timeout)
 {
     struct weft__loop *loop = scope->task->loop;
     scope->timeout = timeout;
-    if (timeout == WEFT_FOREVER) {
+    if (when == WEFT_FOREVER)
         weft__timer_stop(&loop->timers, &scope->timer);
-        return;
-    }
-    int64_t when = weft__clock_add(weft__loop_now(loop), timeout < 0 ? 0 : timeout);
-    if (weft__timer_start(&loop->timers, &scope->timer, when) < 0)
+    else if (weft__timer_start(&loop->timers, &scope->timer, when) < 0)
         weft__scope_cancel_code(scope, -ENOMEM, "no memory for a timer");
     else if (timeout <= 0)
         deadline_passed(&scope->timer);
 }
 
+static void arm(struct weft__scope *scope, int64_t timeout)
+{
+    int64_t when = WEFT_FOREVER;
+    if (timeout != WEFT_FOREVER)
+        when = weft__clock_add(weft__loop_now(scope->task->loop), timeout < 0 ? 0 : timeout);
+    arm_at(scope, when, timeout);
+}
+
 void weft__scope_init(struct weft__scope *scope, struct weft_task *task, int64_t timeout)
 {
-    *scope = (struct weft__scope){
-        .parent = task->scope,
-        .task = task,
-        .timeout = WEFT_FOREVER,
-        .timer = {.fire = deadline_passed},
-    };
+    scope->parent = task->scope;
+    scope->inner = NULL;
+    scope->task = task;
+    scope->group = NULL;
+    scope->reason = NULL;
+    scope->timeout = WEFT_FOREVER;
+    scope->timer.fire = deadline_passed;
+    scope->timer.index = 0;
+    scope->code = 0;
+    scope->cancelled = false;
+    scope->shield = false;
+    scope->left = false;
+    scope->by[0] = '\0';
     if (task->scope != NULL && task->scope->task == task)
         task->scope->inner = scope;
     else
@@ -159,6 +222,7 @@ int weft__scope_leave(struct weft__scope *scope, int err)
                          task->name);
     }
     weft__timer_stop(&loop->timers, &scope->timer);
+    scope->left = true;
     task->scope = scope->parent;
     if (scope->parent != NULL && scope->parent->task == task)
         scope->parent->inner = NULL;
@@ -179,29 +243,37 @@ int weft__scope_leave(struct weft__scope *scope, int err)
 }
 
 /* Where no loop can be made, the scope is a hollow one: nothing in it can block either. */
-static bool enter(weft_scope *public_scope, int64_t timeout, struct weft__scope **ret)
+static struct weft__scope *enter(weft_scope *public_scope, int64_t timeout)
 {
     struct weft_task *self = weft__self();
     struct weft__scope *scope = scope_of(public_scope);
     if (self == NULL) {
         *scope = (struct weft__scope){0};
-        return false;
+        return NULL;
     }
     weft__scope_init(scope, self, timeout);
-    *ret = scope;
-    return true;
+    return scope;
 }
 
 void weft_scope_enter(weft_scope *public_scope, int64_t timeout)
 {
-    struct weft__scope *scope;
-    enter(public_scope, timeout, &scope);
+    enter(public_scope, timeout);
+}
+
+void weft_scope_enter_at(weft_scope *public_scope, int64_t when)
+{
+    struct weft__scope *scope = enter(public_scope, WEFT_FOREVER);
+    if (scope == NULL || when == WEFT_FOREVER)
+        return;
+    int64_t now = weft__loop_now(scope->task->loop);
+    arm_at(scope, when, when > now ? when - now : 0);
 }
 
 void weft_scope_enter_shield(weft_scope *public_scope, int64_t timeout)
 {
-    struct weft__scope *scope;
-    if (!enter(public_scope, timeout == WEFT_FOREVER ? WEFT_SEC(60) : timeout, &scope))
+    struct weft__scope *scope =
+        enter(public_scope, timeout == WEFT_FOREVER ? WEFT_SEC(60) : timeout);
+    if (scope == NULL)
         return;
     scope->shield = true;
     scope->task->cancelled = weft__scope_is_effective(scope->task->loop, scope);
@@ -218,18 +290,49 @@ int weft_scope_exit(weft_scope *public_scope, int err)
     return weft__scope_leave(scope, err);
 }
 
-void weft_scope_cancel(weft_scope *public_scope, const char *reason)
+void weft_scope_done(weft_scope *public_scope)
 {
     struct weft__scope *scope = scope_of(public_scope);
-    if (scope->task != NULL)
-        weft__scope_cancel_code(scope, 0, reason);
+    struct weft__context kept = {0};
+    if (scope->task == NULL || scope->left || scope->task != weft__self())
+        return;
+    weft__error_move(&kept, weft__context);
+    weft__scope_leave(scope, 0);
+    weft__error_move(weft__context, &kept);
 }
 
-void weft_scope_set_timeout(weft_scope *public_scope, int64_t timeout)
+/* May the caller change this scope? A hollow one has nothing to change. */
+static int check_entered(const struct weft__scope *scope)
+{
+    if (scope->task->loop != weft__loop_current)
+        return weft__fail(-EINVAL, "a scope of another thread");
+    if (scope->left)
+        return weft__fail(-EINVAL, "a scope that was left");
+    return 0;
+}
+
+int weft_scope_cancel(weft_scope *public_scope, const char *reason)
 {
     struct weft__scope *scope = scope_of(public_scope);
-    if (scope->task != NULL && !scope->cancelled)
+    if (scope->task == NULL)
+        return 0;
+    int err = check_entered(scope);
+    if (err < 0)
+        return err;
+    weft__scope_set_canceller(scope, weft__self());
+    weft__scope_cancel_code(scope, 0, reason);
+    return 0;
+}
+
+int weft_scope_set_timeout(weft_scope *public_scope, int64_t timeout)
+{
+    struct weft__scope *scope = scope_of(public_scope);
+    if (scope->task == NULL)
+        return 0;
+    int err = check_entered(scope);
+    if (err == 0 && !scope->cancelled)
         arm(scope, timeout);
+    return err;
 }
 
 bool weft_scope_is_cancelled(const weft_scope *public_scope)
@@ -237,22 +340,40 @@ bool weft_scope_is_cancelled(const weft_scope *public_scope)
     return ((const struct weft__scope *)(const void *)public_scope)->cancelled;
 }
 
-int64_t weft_remaining(void)
+bool weft_scope_is_expired(const weft_scope *public_scope)
+{
+    const struct weft__scope *scope = (const struct weft__scope *)(const void *)public_scope;
+    return scope->cancelled && scope->code == -ETIMEDOUT;
+}
+
+int64_t weft_scope_deadline(const weft_scope *public_scope)
+{
+    const struct weft__scope *scope = (const struct weft__scope *)(const void *)public_scope;
+    return weft__timer_is_started(&scope->timer) ? scope->timer.when : WEFT_FOREVER;
+}
+
+int64_t weft_deadline(void)
 {
     struct weft_task *self = weft__self();
-    if (self == NULL)
-        return WEFT_FOREVER;
     int64_t when = WEFT_FOREVER;
+    if (self == NULL)
+        return when;
     for (const struct weft__scope *scope = self->scope; scope != NULL; scope = scope->parent) {
         if (scope->cancelled)
-            return 0;
+            return INT64_MIN;
         if (weft__timer_is_started(&scope->timer) && scope->timer.when < when)
             when = scope->timer.when;
         if (scope->shield)
             break;
     }
+    return when;
+}
+
+int64_t weft_remaining(void)
+{
+    int64_t when = weft_deadline();
     if (when == WEFT_FOREVER)
         return WEFT_FOREVER;
-    int64_t left = when - weft__loop_now(self->loop);
-    return left > 0 ? left : 0;
+    int64_t now = weft_now();
+    return when > now ? when - now : 0;
 }
