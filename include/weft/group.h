@@ -119,7 +119,7 @@ WEFT_API int weft_group_wait(weft_group *group);
 /**
  * weft_group_next() - wait for the next child that ends
  * @group: borrows. Begun by the calling task, with .outcomes set.
- * @ret:   how it has ended.
+ * @ret:   gives a copy: how it has ended.
  *
  * Each child comes once, in the order of their ends; that of children which have ended before
  * the call is kept.  In a group that fails fast the failure cancels the caller as well: the
@@ -144,7 +144,7 @@ WEFT_API int weft_group_next(weft_group *group, weft_outcome *ret);
  * @fn:      the task's function; it calls weft_task_started().
  * @arg:     keeps until the task has ended, handed to fn.
  * @options: borrows, NULL for defaults.
- * @ret:     what the task gave to weft_task_started(); NULL: not wanted.
+ * @ret:     lends what the task gave to weft_task_started(); NULL: not wanted.
  *
  * For services that others may use only once they listen.  A task that fails before it is
  * ready is an error of this call, not of the group.
@@ -312,7 +312,7 @@ typedef struct weft_race_options {
  * @calls:   borrows, n of them; their results are filled in.
  * @n:       at least 1.
  * @options: borrows, NULL for defaults.
- * @ret:     the index of the one that won; NULL: not wanted.
+ * @ret:     borrows, where the index of the one that won goes; NULL: not wanted.
  *
  * The others are cancelled and joined.  One of them may succeed all the same while it is being
  * cancelled: its result says so, and what it made is the caller's to free.

@@ -40,7 +40,8 @@ typedef struct weft_run_options {
     int64_t background_grace; /* for shields of background tasks at the end; default 5 s */
     /* Called when a background task has failed; it must not block.  Default: a line on stderr. */
     void (*on_background_error)(const weft_outcome *outcome, void *userdata);
-    void *userdata; /* handed to it */
+    void *userdata;   /* handed to it */
+    bool keep_sigint; /* SIGINT does what it does otherwise */
 } weft_run_options;
 #define WEFT_RUN(...) WEFT_OPTIONS(weft_run_options, __VA_ARGS__)
 
@@ -53,11 +54,15 @@ typedef struct weft_run_options {
  * may each run a loop of their own.  If all tasks wait for one another and nothing is under
  * way that could wake any, the run is cancelled, and the tasks are printed to stderr.
  *
+ * On the main thread, where SIGINT has no handler, the first one cancels the run: if the main
+ * task then returns -ECANCELED, this returns -EINTR, for which a program exits with 130.  The
+ * second one ends the program.
+ *
  * Suspends: yes, the calling thread.
  * Cancel:   fn is cancelled with a scope that the thread has entered around the call.
  * Return:   what fn returned, or negative.
  * Errors:   -EINVAL no function, or WEFT_BACKEND names no back end; WEFT_ENESTED inside a task;
- *           -EDEADLK; WEFT_EFORKED; -ENOMEM, -EMFILE no loop could be made; those of fn.
+ *           -EDEADLK; -EINTR; WEFT_EFORKED; -ENOMEM, -EMFILE no loop could be made; those of fn.
  * Source:   asyncio.run.
  * Since:    0.1
  */
@@ -79,6 +84,55 @@ WEFT_API int weft_run(weft_fn fn, void *arg);
  * Since:    0.1
  */
 WEFT_API int weft_run_with(weft_fn fn, void *arg, const weft_run_options *options);
+/* Several runs, one loop. */
+typedef struct weft_runner weft_runner;
+
+/**
+ * weft_runner_new() - make a loop that lasts for several runs
+ * @options: copies, NULL for defaults; .name and .userdata it keeps until it is freed.
+ * @ret:     gives, free with weft_runner_free().
+ *
+ * What one run has made can be used in the next: connections, background tasks, and the
+ * task-local values that its main task ended with.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   those of weft_run_with() about its loop.
+ * Source:   asyncio.Runner.
+ * Since:    0.1
+ */
+WEFT_API int weft_runner_new(const weft_run_options *options, weft_runner **ret);
+/**
+ * weft_runner_run() - run a function as the main task of a runner's loop, and wait for its end
+ * @runner: borrows. Made by the calling thread.
+ * @fn:     the main task's function.
+ * @arg:    borrows, handed to fn.
+ *
+ * Background tasks that it has started are not ended; they go on with the next run.
+ *
+ * Suspends: yes, the calling thread.
+ * Cancel:   as weft_run().
+ * Return:   what fn returned, or negative.
+ * Errors:   -EINVAL no function, or a runner of another thread; WEFT_ENESTED; WEFT_EFORKED;
+ *           WEFT_ECLOSED the thread that made it has ended; -EDEADLK; -EINTR; those of fn.
+ * Source:   asyncio.Runner.run.
+ * Since:    0.1
+ */
+WEFT_API int weft_runner_run(weft_runner *runner, weft_fn fn, void *arg);
+/**
+ * weft_runner_free() - end a runner, its background tasks and its loop
+ * @runner: takes. NULL is allowed. By the thread that made it, outside its runs.
+ *
+ * A loop that was there before the runner stays.
+ *
+ * Suspends: yes, the calling thread, until the background tasks have ended.
+ * Cancel:   they are joined all the same.
+ * Source:   asyncio.Runner.close.
+ * Since:    0.1
+ */
+WEFT_API void weft_runner_free(weft_runner *runner);
+WEFT_DEFINE_AUTO(weft_runner, weft_runner_free)
+
 /**
  * weft_backend_name() - "io_uring", "epoll" or "virtual"
  *

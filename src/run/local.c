@@ -176,6 +176,10 @@ static int set(struct weft__locals **at, weft_local *local, void *data)
         }
         copy->values[copy->n++] = value;
     }
+    if (copy->n == 0) {
+        weft__locals_unref(copy);
+        copy = NULL;
+    }
     struct weft__locals *old = *at;
     *at = copy;
     weft__locals_unref(old);

@@ -408,11 +408,15 @@ struct weft__loop {
     struct weft__rand rand;
     uint64_t n_checkpoints;
     struct weft__scope *cancel_at_scope;
-    struct weft__visit *visit; /* see backtrace.c */
+    struct weft__visit *visit;      /* see backtrace.c */
     struct weft__group *background; /* the run's, or the thread's */
     struct weft__group own_background;
     void (*on_background_error)(const weft_outcome *outcome, void *userdata);
     void *background_userdata;
+    int64_t background_grace;
+    struct weft__scope *interrupt_scope; /* what SIGINT cancels, where this run takes it */
+    bool interrupted;
+    size_t n_runners;
     struct weft_task native;
 };
 
@@ -422,8 +426,12 @@ extern _Thread_local struct weft__loop *weft__loop_current;
 struct weft__loop *weft__loop_get(void);
 int weft__loop_new(weft_backend backend, struct weft__loop **ret);
 void weft__loop_free(struct weft__loop *loop);
-/* Cancels and joins background tasks; their shields hold for grace ns. */
-void weft__background_end(struct weft__group *group, int64_t grace);
+/* Cancels and joins background tasks; their shields hold for the loop's background_grace. */
+void weft__background_end(struct weft__group *group);
+/* From here to the end SIGINT cancels the scope, if nothing else takes it. */
+void weft__interrupt_begin(struct weft__loop *loop, struct weft__scope *scope);
+void weft__interrupt_take(struct weft__loop *loop);
+void weft__interrupt_end(struct weft__loop *loop);
 /* Time for deadlines: read afresh. */
 int64_t weft__loop_now(struct weft__loop *loop);
 void weft__loop_flush(struct weft__loop *loop);

@@ -120,6 +120,7 @@ int weft__loop_new(weft_backend kind, struct weft__loop **ret)
     loop->default_stack = weft__stack_round(loop->default_stack);
     weft__group_init_detached(&loop->own_background, loop);
     loop->background = &loop->own_background;
+    loop->background_grace = WEFT_SEC(WEFT__LIMIT_BACKGROUND_GRACE);
     int err = weft__inbox_new(&loop->inbox);
     if (err == 0)
         err = start_backend(loop, kind);
@@ -154,7 +155,7 @@ void weft__loop_free(struct weft__loop *loop)
     if (loop == NULL)
         return;
     if (!loop->forked)
-        weft__background_end(&loop->own_background, WEFT_SEC(WEFT__LIMIT_BACKGROUND_GRACE));
+        weft__background_end(&loop->own_background);
     assert(loop->n_tasks == 0);
     run_at_exit(loop);
     weft__inbox_close(loop->inbox);

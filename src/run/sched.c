@@ -160,6 +160,8 @@ static void poll_once(struct weft__loop *loop)
 {
     if (__builtin_expect(loop->forked, 0))
         weft__forked_poll();
+    if (loop->interrupt_scope != NULL)
+        weft__interrupt_take(loop);
     weft__loop_flush(loop);
     bool posted = weft__inbox_run(loop->inbox);
     int64_t timeout = 0;

@@ -26,6 +26,7 @@ struct weft__job *weft__job_current(void)
 static void job_free(struct weft__job *job)
 {
     weft__error_done(&job->error);
+    weft__locals_unref(job->locals);
     weft__inbox_unref(job->inbox);
     weft__free(job);
 }
@@ -57,11 +58,14 @@ static void job_run(struct weft__work *work)
     struct weft__job *job = WEFT__CONTAINER(work, struct weft__job, work);
     current_job = job;
     weft__fault_act_for(job->faults);
+    weft__locals_restore(job->locals);
+    job->locals = NULL;
     job->result = job->fn(job->arg);
     weft__fault_act_for(0);
     current_job = NULL;
     /* No job leaves anything on this thread for the next one, be it a message or a loop. */
     weft__loop_free(weft__loop_current);
+    weft__locals_restore(NULL);
     weft__error_move(&job->error, weft__context_get());
     if (job->result < 0 && job->error.error_code == 0)
         job->error.error_code = job->result;
@@ -127,6 +131,7 @@ static struct weft__job *job_new(struct weft__loop *loop, const struct weft__job
         memcpy(job->copy, spec->arg, spec->arg_size);
     }
     job->faults = weft__fault_owner();
+    job->locals = weft__locals_capture();
     job->may_abandon = spec->may_abandon;
     job->release = spec->release;
     job->stop = spec->stop;

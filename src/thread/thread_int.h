@@ -107,7 +107,8 @@ struct weft__job {
     atomic_bool *stop;
     atomic_bool cancelled;
     struct weft__context error;
-    uint64_t faults; /* whose: see base/fault.h */
+    struct weft__locals *locals; /* the task's, for the function */
+    uint64_t faults;             /* whose: see base/fault.h */
     int result;
     bool may_abandon;
     bool abandoned; /* the task has gone; on the loop's thread only */
