@@ -1,4 +1,4 @@
-/* weft.h - everything: tasks, streams, sockets, TLS, files, HTTP client and server, retry, limits. */
+/* weft.h - everything: tasks, streams, sockets, TLS, files, signals, HTTP, retry, limits. */
 #ifndef WEFT_H
 #define WEFT_H
 
@@ -22,6 +22,7 @@
 #include <weft/fs_temp.h>
 #include <weft/fs_tree.h>
 #include <weft/fs_watch.h>
+#include <weft/signal.h>
 #include <weft/retry.h>
 #include <weft/limit.h>
 #include <weft/http.h>

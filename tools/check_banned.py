@@ -26,7 +26,8 @@ IN_FOLDERS = {
     "posix_memalign": (("base", "cli"), "base/alloc.h"),
     "socket accept accept4 connect bind listen send recv sendmsg recvmsg sendto recvfrom "
     "setsockopt getsockopt": (("run", "net"), "run or net"),
-    "close": (("run", "net", "stream", "file", "cli"), "weft_stream_close, weft_file_close"),
+    "close": (("run", "net", "stream", "file", "process", "signal", "cli"),
+              "weft_stream_close, weft_file_close"),
     "pthread_create": (("thread",), "the worker pool of thread"),
 }
 # (path, function): why it is right there.

@@ -56,8 +56,9 @@ FOREIGN = {
     r"nghttp2/": {"client", "server", "proto"},
     r"jansson": {"client", "server", "proto"},
     r"(sys/(socket|epoll|un)|netinet/\w+|netdb)\.h": {"run", "net"},
-    r"poll\.h": {"run", "net", "stream", "file"},
-    r"(pthread|threads|ucontext)\.h": {"base", "run", "sync", "thread", "net", "file", "client"},
+    r"poll\.h": {"run", "net", "stream", "file", "process", "signal"},
+    r"(pthread|threads|ucontext)\.h": {"base", "run", "sync", "thread", "net", "file", "process",
+                                       "signal", "client"},
 }
 # The codecs know neither files nor clocks.
 NOT_IN_PROTO = r"(unistd|fcntl|time|sys/.*|signal|pthread)\.h"

@@ -25,14 +25,19 @@ int weft__fd_init(struct weft__fd *fd, int descriptor)
     return 0;
 }
 
-void weft__fd_close(struct weft__fd *fd)
+void weft__fd_detach(struct weft__fd *fd)
 {
-    if (fd->fd < 0)
-        return;
     assert(fd->reader == NULL && fd->writer == NULL);
     /* An epoll instance is shared with the child of a fork: it must not touch it. */
     if (fd->loop->backend->forget != NULL && !fd->loop->forked)
         fd->loop->backend->forget(fd->loop, fd);
+}
+
+void weft__fd_close(struct weft__fd *fd)
+{
+    if (fd->fd < 0)
+        return;
+    weft__fd_detach(fd);
     if (fd->fd < WEFT__SIM_FD)
         close(fd->fd);
     fd->fd = -1;

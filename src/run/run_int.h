@@ -287,6 +287,8 @@ struct weft__op {
 
 /* Binds a descriptor to the current loop. It must be non-blocking and close-on-exec. */
 int weft__fd_init(struct weft__fd *fd, int descriptor);
+/* No operation may be in flight. The loop forgets the descriptor, which stays open. */
+void weft__fd_detach(struct weft__fd *fd);
 /* No operation may be in flight. Closes the descriptor. */
 void weft__fd_close(struct weft__fd *fd);
 
