@@ -78,11 +78,79 @@ WEFT_API uint16_t weft_address_port(const weft_address *address);
  */
 WEFT_API int weft_resolve(const char *host, uint16_t port, weft_address **ret, size_t *ret_n);
 
+/* Families of addresses. */
+typedef enum weft_ip { WEFT_IP_ANY = 0, WEFT_IP_V4 = 4, WEFT_IP_V6 = 6 } weft_ip;
+
+typedef struct weft_resolve_options {
+    size_t size;
+    weft_ip family;      /* only addresses of this one */
+    const char *service; /* a name as "https", or digits, instead of the port */
+    bool datagram;       /* the service by UDP */
+    bool numeric;        /* host must be an address: the resolver is not asked */
+    bool all_families;   /* also those that this machine has no address of */
+    int64_t timeout;     /* default none (use a scope) */
+} weft_resolve_options;
+#define WEFT_RESOLVE(...) WEFT_OPTIONS(weft_resolve_options, __VA_ARGS__)
+
+/**
+ * weft_resolve_with() - addresses of a host name, with a say in which
+ * @host:    borrows. As for weft_resolve.
+ * @port:    what the addresses get, unless options name a service.
+ * @options: borrows. NULL: all defaults.
+ * @ret:     gives, free with weft_free: at least one address, at most 64.
+ * @ret_n:   borrows, gets their number.
+ *
+ * Suspends: maybe, while a resolver thread asks.
+ * Cancel:   returns at once; the lookup is left behind and its result dropped.
+ * Return:   0, or negative.
+ * Errors:   those of weft_resolve; WEFT_EDNS_NOT_FOUND no address of the family, or no such
+ *           service; WEFT_EDNS also when the time-out is over.
+ * Source:   loop.getaddrinfo(family=, type=, flags=); RFC 3493.
+ * Since:    0.1
+ */
+WEFT_API int weft_resolve_with(const char *host, uint16_t port, const weft_resolve_options *options,
+                               weft_address **ret, size_t *ret_n);
+
+typedef struct weft_resolve_name_options {
+    size_t size;
+    bool numeric;       /* digits for host and service: nobody is asked */
+    bool name_required; /* a host without a name is an error instead of digits */
+    bool datagram;      /* the name of a service by UDP */
+} weft_resolve_name_options;
+#define WEFT_RESOLVE_NAME(...) WEFT_OPTIONS(weft_resolve_name_options, __VA_ARGS__)
+
+/**
+ * weft_resolve_name() - the names of an address and its port
+ * @address:     borrows. Of IPv4 or IPv6.
+ * @options:     borrows. NULL: all defaults.
+ * @ret_host:    gives, free with weft_free: the name, or digits where it has none.
+ * @ret_service: gives, free with weft_free: "https", or digits. NULL is allowed.
+ *
+ * The name is what the owner of the address says: do not trust it.
+ *
+ * Suspends: maybe, while a resolver thread asks.
+ * Cancel:   returns at once; the lookup is left behind.
+ * Return:   0, or negative.
+ * Errors:   WEFT_EDNS_NOT_FOUND with name_required; WEFT_EDNS; -EAFNOSUPPORT; -ENOMEM.
+ * Source:   loop.getnameinfo; RFC 3493 section 6.2.
+ * Since:    0.1
+ */
+WEFT_API int weft_resolve_name(const weft_address *address,
+                               const weft_resolve_name_options *options, char **ret_host,
+                               char **ret_service);
+
 typedef struct weft_dial_options {
     size_t size;
     int64_t timeout;              /* for all of it, DNS included; default none (use a scope) */
-    int64_t happy_eyeballs_delay; /* RFC 8305; default 250 ms */
+    int64_t happy_eyeballs_delay; /* RFC 8305; default 250 ms; WEFT_FOREVER: one after another */
     const weft_address *avoid;    /* borrows; it has just failed: is tried after all others */
+    weft_ip family;               /* only addresses of this one */
+    const char *local_host;       /* an address of this machine to connect from */
+    uint16_t local_port;          /* default a free one */
+    const char *interface;        /* name: only by this one, SO_BINDTODEVICE */
+    int64_t keepalive;            /* idle time after which the peer is probed; default never */
+    int receive_buffer;           /* bytes; default the system's, which grows */
+    int send_buffer;
 } weft_dial_options;
 #define WEFT_DIAL(...) WEFT_OPTIONS(weft_dial_options, __VA_ARGS__)
 
@@ -172,8 +240,15 @@ typedef struct weft_listener weft_listener;
 
 typedef struct weft_listen_options {
     size_t size;
-    int backlog;     /* default 511 */
-    bool reuse_port; /* SO_REUSEPORT: several loops on one port */
+    int backlog;           /* default 511 */
+    bool reuse_port;       /* SO_REUSEPORT: several loops on one port */
+    bool only_ipv6;        /* no IPv4 at the address "::" */
+    bool keep_file;        /* weft_listen_unix: the socket file stays when it is closed */
+    unsigned mode;         /* weft_listen_unix: permissions of the file; default by the umask */
+    const char *interface; /* name: only by this one, SO_BINDTODEVICE */
+    int64_t keepalive;     /* of connections: idle time before the peer is probed; default never */
+    int receive_buffer;    /* of connections, bytes; default the system's, which grows */
+    int send_buffer;
 } weft_listen_options;
 #define WEFT_LISTEN(...) WEFT_OPTIONS(weft_listen_options, __VA_ARGS__)
 
@@ -187,7 +262,8 @@ typedef struct weft_listen_options {
  * Suspends: maybe, where host is a name.
  * Cancel:   nothing is left open.
  * Return:   0, or negative.
- * Errors:   -EADDRINUSE; -EADDRNOTAVAIL; -EACCES; those of weft_resolve.
+ * Errors:   -EADDRINUSE; -EADDRNOTAVAIL; -EACCES; -ENODEV no such interface; those of
+ *           weft_resolve.
  * Source:   asyncio.start_server.
  * Since:    0.1
  */
@@ -210,6 +286,22 @@ WEFT_API int weft_listen(const char *host, uint16_t port, const weft_listen_opti
  */
 WEFT_API int weft_listen_unix(const char *path, const weft_listen_options *options,
                               weft_listener **ret);
+
+/**
+ * weft_listen_fd() - accept connections at a socket that listens already
+ * @fd:  takes, on failure too. Becomes non-blocking and close-on-exec.
+ * @ret: gives, free with weft_listener_close, which leaves the file of a Unix socket alone.
+ *
+ * For sockets that a parent or a service manager hands over: with systemd those from descriptor
+ * 3 on, LISTEN_FDS of them, if LISTEN_PID is this process.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -EBADF; -ENOTSOCK; -EINVAL it does not listen, or not for streams; -ENOMEM.
+ * Source:   asyncio.start_server(sock=), sd_listen_fds(3).
+ * Since:    0.1
+ */
+WEFT_API int weft_listen_fd(int fd, weft_listener **ret);
 
 /**
  * weft_listener_accept() - wait for a connection
@@ -237,6 +329,17 @@ WEFT_API int weft_listener_accept(weft_listener *listener, weft_stream **ret);
  * Since:    0.1
  */
 WEFT_API uint16_t weft_listener_port(const weft_listener *listener);
+
+/**
+ * weft_listener_address() - the address that a listener got
+ * @listener: borrows.
+ * @ret:      borrows, is filled.
+ *
+ * Suspends: never.
+ * Source:   asyncio.Server.sockets.
+ * Since:    0.1
+ */
+WEFT_API void weft_listener_address(const weft_listener *listener, weft_address *ret);
 
 /**
  * weft_listener_close() - stop listening

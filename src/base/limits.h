@@ -26,6 +26,7 @@
     X(LOOPS, 1024, "loops of one weft_loops_run")                                                  \
     X(ITEM, 1024 * 1024, "bytes of an item of a queue or channel")                                 \
     X(HOST_NAME, 253, "bytes of a host name")                                                      \
+    X(SERVICE_NAME, 31, "bytes of a service name")                                                 \
     X(RESOLVED_ADDRESSES, 64, "addresses of one name that are used")                               \
     X(URL, 65536, "bytes of a URL")                                                                \
     X(STREAM_LINE, 65536, "bytes of a line or record read from a stream")                          \

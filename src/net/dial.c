@@ -23,6 +23,7 @@ struct race {
 struct attempt {
     struct race *race;
     const weft_address *address;
+    const weft_dial_options *options;
     int err;
 };
 
@@ -31,7 +32,7 @@ static int run_attempt(void *arg)
     struct attempt *attempt = arg;
     struct race *race = attempt->race;
     weft_stream *stream = NULL;
-    attempt->err = weft__sock_connect(attempt->address, &stream);
+    attempt->err = weft__sock_connect(attempt->address, attempt->options, &stream);
     race->n_ended++;
     if (attempt->err == 0) {
         if (race->winner == NULL)
@@ -139,18 +140,19 @@ static int run_race(weft_group *group, struct race *race, struct attempt *attemp
 }
 
 static int dial_several(const char *where, const char *host, const weft_address *addresses,
-                        size_t n, int64_t delay, weft_stream **ret)
+                        size_t n, const weft_dial_options *options, weft_stream **ret)
 {
+    int64_t delay = options->happy_eyeballs_delay;
     struct attempt attempts[WEFT__LIMIT_RESOLVED_ADDRESSES];
     struct race race = {.winner = NULL};
     weft_group group;
     weft__list_init(&race.waiters);
     for (size_t i = 0; i < n; i++)
-        attempts[i] = (struct attempt){.race = &race, .address = &addresses[i]};
+        attempts[i] = (struct attempt){.race = &race, .address = &addresses[i], .options = options};
     int err = weft_group_init(&group, WEFT_GROUP(.name = "connect"));
     if (err < 0)
         return err;
-    err = run_race(&group, &race, attempts, n, delay);
+    err = run_race(&group, &race, attempts, n, delay > 0 ? delay : WEFT_MS(250));
     weft_group_cancel(&group, "another address was connected first");
     int joined = weft_group_wait(&group);
     /* Connected and cancelled at once: connected. */
@@ -166,7 +168,7 @@ static int dial_several(const char *where, const char *host, const weft_address 
 }
 
 int weft__dial_addresses(const char *host, uint16_t port, const weft_address *addresses, size_t n,
-                         int64_t delay, weft_stream **ret)
+                         const weft_dial_options *options, weft_stream **ret)
 {
     char where[WEFT__LIMIT_HOST_NAME + 16];
     assert(n > 0 && n <= WEFT__LIMIT_RESOLVED_ADDRESSES);
@@ -175,9 +177,9 @@ int weft__dial_addresses(const char *host, uint16_t port, const weft_address *ad
     else
         snprintf(where, sizeof where, "%s:%u", host, port);
     if (n > 1)
-        return dial_several(where, host, addresses, n, delay, ret);
+        return dial_several(where, host, addresses, n, options, ret);
     struct attempt attempt = {.address = addresses};
-    attempt.err = weft__sock_connect(addresses, ret);
+    attempt.err = weft__sock_connect(addresses, options, ret);
     return attempt.err < 0 ? fail_attempts(where, host, &attempt, 1) : 0;
 }
 
@@ -204,17 +206,18 @@ static void move_to_end(weft_address *addresses, size_t n, const weft_address *a
     addresses[n - 1] = moved;
 }
 
-static int resolve_and_dial(const char *host, uint16_t port, int64_t delay,
-                            const weft_address *avoid, weft_stream **ret)
+static int resolve_and_dial(const char *host, uint16_t port, const weft_dial_options *options,
+                            weft_stream **ret)
 {
     weft_address *addresses;
     size_t n;
-    int err = weft_resolve(host, port, &addresses, &n);
+    int err =
+        weft_resolve_with(host, port, WEFT_RESOLVE(.family = options->family), &addresses, &n);
     if (err < 0)
         return err;
-    if (avoid != NULL)
-        move_to_end(addresses, n, avoid);
-    err = weft__dial_addresses(host, port, addresses, n, delay, ret);
+    if (options->avoid != NULL)
+        move_to_end(addresses, n, options->avoid);
+    err = weft__dial_addresses(host, port, addresses, n, options, ret);
     weft__free(addresses);
     return err;
 }
@@ -224,12 +227,11 @@ int weft_dial(const char *host, uint16_t port, const weft_dial_options *options,
     weft_dial_options all = {0};
     if (options != NULL)
         memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
-    int64_t delay = all.happy_eyeballs_delay > 0 ? all.happy_eyeballs_delay : WEFT_MS(250);
     if (all.timeout <= 0 || all.timeout == WEFT_FOREVER)
-        return resolve_and_dial(host, port, delay, all.avoid, ret);
+        return resolve_and_dial(host, port, &all, ret);
     weft_scope scope;
     weft_scope_enter(&scope, all.timeout);
-    int err = resolve_and_dial(host, port, delay, all.avoid, ret);
+    int err = resolve_and_dial(host, port, &all, ret);
     err = weft_scope_exit(&scope, err);
     if (err == -ETIMEDOUT)
         return weft__fail(WEFT_ECONNECT_TIMEOUT, "connect to %.253s:%u timed out after %.6g s",
@@ -244,9 +246,10 @@ int weft_dial_address(const weft_address *address, weft_stream **ret)
     if (err < 0)
         return err;
     if (weft__address_family(address) != AF_UNIX)
-        return weft__dial_addresses(host, weft_address_port(address), address, 1, 0, ret);
+        return weft__dial_addresses(host, weft_address_port(address), address, 1, WEFT_DIAL(0),
+                                    ret);
     struct attempt attempt = {.address = address};
-    attempt.err = weft__sock_connect(address, ret);
+    attempt.err = weft__sock_connect(address, WEFT_DIAL(0), ret);
     return attempt.err < 0 ? fail_attempts(host, host, &attempt, 1) : 0;
 }
 

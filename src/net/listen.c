@@ -2,6 +2,7 @@
  * listen.c - listening sockets and accepting.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -51,21 +52,23 @@ static void listener_free(weft_listener *listener)
 
 /* ---- making one ---- */
 
-static int set_options(int descriptor, int family, bool reuse_port)
+static int set_options(int descriptor, int family, const weft_listen_options *options)
 {
     int one = 1;
-    int zero = 0;
-    if (family == AF_UNIX)
-        return 0;
+    int v6only = options->only_ipv6;
+    int err = weft__socket_prepare(descriptor, options->interface, options->receive_buffer,
+                                   options->send_buffer);
+    if (err < 0 || family == AF_UNIX)
+        return err;
     weft__sys_setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    /* Accepted connections inherit it. */
+    /* Accepted connections inherit it, and the probes of an idle peer. */
     weft__sys_setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (family == AF_INET6)
-        weft__sys_setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-    if (reuse_port &&
+        weft__sys_setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
+    if (options->reuse_port &&
         weft__sys_setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0)
         return -errno;
-    return 0;
+    return weft__socket_keepalive(descriptor, options->keepalive);
 }
 
 /* Does somebody accept on the Unix socket that is in the way? */
@@ -98,15 +101,25 @@ static int bind_to(int descriptor, const weft_address *address)
                                                                                           : -errno;
 }
 
+static int set_mode(const weft_address *address, unsigned mode)
+{
+    struct sockaddr_un un;
+    memcpy(&un, address->opaque, sizeof un);
+    return un.sun_path[0] == '\0' || chmod(un.sun_path, mode & 07777) == 0 ? 0 : -errno;
+}
+
 static int open_bound(const weft_address *address, const weft_listen_options *options)
 {
     int family = weft__address_family(address);
     int descriptor = weft__sock_open(family);
     if (descriptor < 0)
         return descriptor;
-    int err = set_options(descriptor, family, options->reuse_port);
+    int err = set_options(descriptor, family, options);
     if (err == 0)
         err = bind_to(descriptor, address);
+    /* Nobody can connect before listen(2). */
+    if (err == 0 && family == AF_UNIX && options->mode != 0)
+        err = set_mode(address, options->mode);
     if (err == 0 &&
         weft__sys_listen(descriptor, options->backlog > 0 ? options->backlog : BACKLOG) < 0)
         err = -errno;
@@ -123,15 +136,17 @@ static int fail_listen(const weft_address *address, int err)
     return weft__fail_with(err, "listen on %s", text);
 }
 
-static int listener_new(const weft_address *address, const weft_listen_options *options,
-                        weft_listener **ret)
+static weft_listen_options take_options(const weft_listen_options *options)
 {
     weft_listen_options all = {0};
     if (options != NULL)
         memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
-    int descriptor = open_bound(address, &all);
-    if (descriptor < 0)
-        return fail_listen(address, descriptor);
+    return all;
+}
+
+/* Takes the descriptor, on failure too. */
+static int listener_of(int descriptor, weft_listener **ret)
+{
     weft_listener *listener = weft__calloc(1, sizeof *listener);
     if (listener == NULL) {
         weft__sys_close(descriptor);
@@ -150,13 +165,21 @@ static int listener_new(const weft_address *address, const weft_listen_options *
     return 0;
 }
 
+static int listener_new(const weft_address *address, const weft_listen_options *options,
+                        weft_listener **ret)
+{
+    weft_listen_options all = take_options(options);
+    int descriptor = open_bound(address, &all);
+    return descriptor >= 0 ? listener_of(descriptor, ret) : fail_listen(address, descriptor);
+}
+
 /* All addresses of both families, or of IPv4 where there is no IPv6. */
 static int listen_any(uint16_t port, const weft_listen_options *options, weft_listener **ret)
 {
     weft_address address;
     weft__address_parse("::", port, &address);
     int err = listener_new(&address, options, ret);
-    if (err != -EAFNOSUPPORT && err != -EADDRNOTAVAIL)
+    if ((err != -EAFNOSUPPORT && err != -EADDRNOTAVAIL) || take_options(options).only_ipv6)
         return err;
     weft__address_parse("0.0.0.0", port, &address);
     return listener_new(&address, options, ret);
@@ -190,7 +213,7 @@ int weft_listen_unix(const char *path, const weft_listen_options *options, weft_
     err = listener_new(&address, options, &listener);
     if (err < 0)
         return err;
-    if (path[0] != '@' && lstat(path, &st) == 0) {
+    if (path[0] != '@' && !take_options(options).keep_file && lstat(path, &st) == 0) {
         listener->path = weft__strdup(path);
         if (listener->path == NULL) {
             unlink(path);
@@ -202,6 +225,34 @@ int weft_listen_unix(const char *path, const weft_listen_options *options, weft_
     }
     *ret = listener;
     return 0;
+}
+
+static int check_listening(int fd)
+{
+    int type = 0;
+    int listening = 0;
+    socklen_t len = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+        return weft__fail_with(-errno, "listen on descriptor %d", fd);
+    len = sizeof listening;
+    if (type != SOCK_STREAM || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 ||
+        !listening)
+        return weft__fail(-EINVAL, "descriptor %d is no socket that listens for streams", fd);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return weft__fail_with(-errno, "listen on descriptor %d", fd);
+    return 0;
+}
+
+int weft_listen_fd(int fd, weft_listener **ret)
+{
+    int err = check_listening(fd);
+    if (err == 0)
+        return listener_of(fd, ret);
+    if (fd >= 0)
+        close(fd);
+    return err;
 }
 
 /* ---- accepting ---- */
@@ -276,6 +327,11 @@ int weft_listener_accept(weft_listener *listener, weft_stream **ret)
         return weft__fail_with(descriptor, "accept on %s", text);
     }
     return weft__sock_new(descriptor, NULL, ret);
+}
+
+void weft_listener_address(const weft_listener *listener, weft_address *ret)
+{
+    *ret = listener->address;
 }
 
 uint16_t weft_listener_port(const weft_listener *listener)

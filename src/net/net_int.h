@@ -60,7 +60,8 @@ void weft__sending_add(int n);
 /* Takes the descriptor, on failure too. peer may be NULL: asked of the kernel when needed. */
 int weft__sock_new(int descriptor, const weft_address *peer, weft_stream **ret);
 /* One attempt. Returns what the system said; the message is the caller's to set. */
-int weft__sock_connect(const weft_address *address, weft_stream **ret);
+int weft__sock_connect(const weft_address *address, const weft_dial_options *options,
+                       weft_stream **ret);
 /* Non-blocking, close-on-exec. */
 int weft__sock_open(int family);
 /* -1 for a stream that is no socket, or closed. */
@@ -70,14 +71,16 @@ int weft__sock_fd(weft_stream *stream);
 
 int weft__socket_set(int fd, weft_socket_option option, int64_t value);
 int weft__socket_get(int fd, weft_socket_option option, int64_t *ret);
-/* NULL: to none. Sets no message. */
-int weft__socket_bind_interface(int fd, const char *interface);
+/* NULL and 0 leave the system's choice. Sets no message. */
+int weft__socket_prepare(int fd, const char *interface, int receive_buffer, int send_buffer);
+/* Probes begin after idle nanoseconds; 0: none are sent. Sets no message. */
+int weft__socket_keepalive(int fd, int64_t idle);
 
 /*
- * RFC 8305: the first attempt that succeeds wins.  host and port are for messages; delay is
- * the head start of each attempt over the next one.
+ * RFC 8305: the first attempt that succeeds wins.  host and port are for messages; the options
+ * are whole.
  */
 int weft__dial_addresses(const char *host, uint16_t port, const weft_address *addresses, size_t n,
-                         int64_t delay, weft_stream **ret);
+                         const weft_dial_options *options, weft_stream **ret);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "net/net_int.h"
+#include "net/sys.h"
 #include "stream/stream_int.h"
 
 enum unit { INTEGER, SWITCH, SECONDS, MILLISECONDS, LINGER, INTERFACE };
@@ -145,11 +146,28 @@ int weft__socket_get(int fd, weft_socket_option option, int64_t *ret)
     return 0;
 }
 
-int weft__socket_bind_interface(int fd, const char *interface)
+int weft__socket_prepare(int fd, const char *interface, int receive_buffer, int send_buffer)
 {
-    if (interface == NULL)
+    if (receive_buffer > 0 &&
+        weft__sys_setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(int)) < 0)
+        return -errno;
+    if (send_buffer > 0 &&
+        weft__sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(int)) < 0)
+        return -errno;
+    if (interface != NULL && weft__sys_setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
+                                                  (socklen_t)strlen(interface)) < 0)
+        return -errno;
+    return 0;
+}
+
+int weft__socket_keepalive(int fd, int64_t idle)
+{
+    int one = 1;
+    int seconds = (int)to_kernel(SECONDS, idle < WEFT_SEC(32767) ? idle : WEFT_SEC(32767));
+    if (idle <= 0)
         return 0;
-    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) < 0)
+    if (weft__sys_setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one) < 0 ||
+        weft__sys_setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds) < 0)
         return -errno;
     return 0;
 }

@@ -19,7 +19,9 @@
 
 struct lookup {
     char host[WEFT__LIMIT_HOST_NAME + 2];
+    char service[WEFT__LIMIT_SERVICE_NAME + 1];
     uint16_t port;
+    struct addrinfo hints;
     weft_address *addresses;
     size_t n;
 };
@@ -57,15 +59,11 @@ static int copy_list(struct lookup *lookup, const struct addrinfo *list)
 static int look_up(void *arg)
 {
     struct lookup *lookup = arg;
-    struct addrinfo hints = {
-        .ai_family = AF_UNSPEC,
-        .ai_socktype = SOCK_STREAM,
-        .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV,
-    };
     struct addrinfo *list = NULL;
     char port[8];
     snprintf(port, sizeof port, "%u", lookup->port);
-    int gai = getaddrinfo(lookup->host, port, &hints, &list);
+    const char *service = lookup->service[0] != '\0' ? lookup->service : port;
+    int gai = getaddrinfo(lookup->host, service, &lookup->hints, &list);
     if (gai != 0)
         return fail_gai(lookup->host, gai);
     int err = copy_list(lookup, list);
@@ -80,7 +78,13 @@ static void lookup_free(void *arg)
     weft__free(lookup);
 }
 
-static int resolve_name(const char *host, uint16_t port, weft_address **ret, size_t *ret_n)
+static int family_of(weft_ip family)
+{
+    return family == WEFT_IP_V4 ? AF_INET : family == WEFT_IP_V6 ? AF_INET6 : AF_UNSPEC;
+}
+
+static int resolve_name(const char *host, uint16_t port, const weft_resolve_options *options,
+                        weft_address **ret, size_t *ret_n)
 {
     bool abandoned;
     struct lookup *lookup = weft__calloc(1, sizeof *lookup);
@@ -88,6 +92,13 @@ static int resolve_name(const char *host, uint16_t port, weft_address **ret, siz
         return weft__fail_nomem();
     memcpy(lookup->host, host, strlen(host));
     lookup->port = port;
+    if (options->service != NULL)
+        memcpy(lookup->service, options->service, strlen(options->service));
+    lookup->hints.ai_family = family_of(options->family);
+    lookup->hints.ai_socktype = options->datagram ? SOCK_DGRAM : SOCK_STREAM;
+    lookup->hints.ai_flags = (options->all_families ? 0 : AI_ADDRCONFIG) |
+                             (options->numeric ? AI_NUMERICHOST : 0) |
+                             (options->service == NULL ? AI_NUMERICSERV : 0);
     int err = weft__offload_abandon(WEFT__OFFLOAD_DNS, look_up, lookup, lookup_free, &abandoned);
     if (abandoned)
         return err;
@@ -162,25 +173,173 @@ static int give_numeric(const weft_address *addresses, size_t n, weft_address **
     return 0;
 }
 
-int weft_resolve(const char *host, uint16_t port, weft_address **ret, size_t *ret_n)
+/* Those of the family that was asked for; -ENOENT: none. */
+static int keep_family(weft_ip family, weft_address *addresses, size_t *n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < *n; i++) {
+        if (family == WEFT_IP_ANY || weft__address_family(&addresses[i]) == family_of(family))
+            addresses[kept++] = addresses[i];
+    }
+    *n = kept;
+    return kept > 0 ? 0 : -ENOENT;
+}
+
+static int fail_family(const char *host, weft_ip family)
+{
+    return weft__fail(WEFT_EDNS_NOT_FOUND, "resolving %.253s: no IPv%d address", host, (int)family);
+}
+
+/* What needs no resolver: 1 if host is such. */
+static int without_resolver(const char *host, uint16_t port, weft_ip family, weft_address **ret,
+                            size_t *ret_n)
 {
     weft_address both[2];
-    struct weft_task *self = weft__self();
-    int err = self != NULL ? weft__checkpoint(self) : weft__context_get()->error_code;
-    if (err < 0)
-        return err;
-    size_t len = strlen(host);
-    if (weft__address_parse(host, port, &both[0]) == 0)
-        return give_numeric(both, 1, ret, ret_n);
-    err = check_host(host, len);
-    if (err < 0)
-        return err;
-    if (is_localhost(host, len)) {
+    size_t n = 2;
+    if (weft__address_parse(host, port, &both[0]) == 0) {
+        n = 1;
+    } else if (is_localhost(host, strlen(host))) {
         weft__address_parse("127.0.0.1", port, &both[0]);
         weft__address_parse("::1", port, &both[1]);
-        return give_numeric(both, 2, ret, ret_n);
+    } else {
+        return 0;
     }
-    if (weft__sim_is_on())
-        return weft__sim_resolve(host, port, ret, ret_n);
-    return resolve_name(host, port, ret, ret_n);
+    if (keep_family(family, both, &n) < 0)
+        return fail_family(host, family);
+    int err = give_numeric(both, n, ret, ret_n);
+    return err < 0 ? err : 1;
+}
+
+static int resolve(const char *host, uint16_t port, const weft_resolve_options *options,
+                   weft_address **ret, size_t *ret_n)
+{
+    weft_address numeric;
+    bool is_numeric = weft__address_parse(host, port, &numeric) == 0;
+    int err = is_numeric ? 0 : check_host(host, strlen(host));
+    if (err < 0)
+        return err;
+    if (options->service == NULL) {
+        err = without_resolver(host, port, options->family, ret, ret_n);
+        if (err != 0)
+            return err < 0 ? err : 0;
+    }
+    if (options->numeric && !is_numeric)
+        return weft__fail(-EINVAL, "'%.100s' is no IP address", host);
+    if (!weft__sim_is_on())
+        return resolve_name(host, port, options, ret, ret_n);
+    err = weft__sim_resolve(host, port, ret, ret_n);
+    if (err == 0 && keep_family(options->family, *ret, ret_n) < 0) {
+        weft__free(*ret);
+        return fail_family(host, options->family);
+    }
+    return err;
+}
+
+static int checkpoint(void)
+{
+    struct weft_task *self = weft__self();
+    return self != NULL ? weft__checkpoint(self) : weft__context_get()->error_code;
+}
+
+int weft_resolve_with(const char *host, uint16_t port, const weft_resolve_options *options,
+                      weft_address **ret, size_t *ret_n)
+{
+    weft_resolve_options all = {0};
+    weft_address *list;
+    size_t n;
+    if (options != NULL)
+        memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    int err = checkpoint();
+    if (err < 0)
+        return err;
+    if (all.service != NULL && strlen(all.service) > WEFT__LIMIT_SERVICE_NAME)
+        return weft__fail(-EINVAL, "a service name is longer than %d bytes",
+                          WEFT__LIMIT_SERVICE_NAME);
+    weft_scope scope;
+    weft_scope_enter(&scope, all.timeout > 0 ? all.timeout : WEFT_FOREVER);
+    err = weft_scope_exit(&scope, resolve(host, port, &all, &list, &n));
+    if (err == -ETIMEDOUT)
+        return weft__fail(WEFT_EDNS, "resolving %.253s timed out after %.6g s", host,
+                          (double)all.timeout * 1e-9);
+    if (err < 0)
+        return err;
+    *ret = list;
+    *ret_n = n;
+    return 0;
+}
+
+int weft_resolve(const char *host, uint16_t port, weft_address **ret, size_t *ret_n)
+{
+    return weft_resolve_with(host, port, NULL, ret, ret_n);
+}
+
+/* ---- the other way ---- */
+
+struct naming {
+    weft_address address;
+    int flags;
+    char host[NI_MAXHOST];
+    char service[NI_MAXSERV];
+};
+
+static int look_up_name(void *arg)
+{
+    struct naming *naming = arg;
+    char text[WEFT_ADDRESS_TEXT_MAX] = "";
+    int gai =
+        getnameinfo(weft__address_sockaddr(&naming->address), naming->address.len, naming->host,
+                    sizeof naming->host, naming->service, sizeof naming->service, naming->flags);
+    if (gai == 0)
+        return 0;
+    weft__address_format_host(&naming->address, text, sizeof text);
+    return fail_gai(text, gai);
+}
+
+static int give_names(const struct naming *naming, char **ret_host, char **ret_service)
+{
+    char *host = weft__strdup(naming->host);
+    char *service = weft__strdup(naming->service);
+    if (host == NULL || service == NULL) {
+        weft__free(host);
+        weft__free(service);
+        return weft__fail_nomem();
+    }
+    *ret_host = host;
+    if (ret_service != NULL)
+        *ret_service = service;
+    else
+        weft__free(service);
+    return 0;
+}
+
+int weft_resolve_name(const weft_address *address, const weft_resolve_name_options *options,
+                      char **ret_host, char **ret_service)
+{
+    weft_resolve_name_options all = {0};
+    bool abandoned = false;
+    if (options != NULL)
+        memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
+    int err = checkpoint();
+    if (err < 0)
+        return err;
+    int family = weft__address_family(address);
+    if (family != AF_INET && family != AF_INET6)
+        return weft__fail(-EAFNOSUPPORT, "only IP addresses have names");
+    struct naming *naming = weft__calloc(1, sizeof *naming);
+    if (naming == NULL)
+        return weft__fail_nomem();
+    naming->address = *address;
+    naming->flags = (all.numeric ? NI_NUMERICHOST | NI_NUMERICSERV : 0) |
+                    (all.name_required ? NI_NAMEREQD : 0) | (all.datagram ? NI_DGRAM : 0);
+    if (all.numeric)
+        err = look_up_name(naming);
+    else
+        err =
+            weft__offload_abandon(WEFT__OFFLOAD_DNS, look_up_name, naming, weft__free, &abandoned);
+    if (abandoned)
+        return err;
+    if (err == 0)
+        err = give_names(naming, ret_host, ret_service);
+    weft__free(naming);
+    return err;
 }

@@ -524,16 +524,42 @@ static int connect_op(struct sock *sock, const weft_address *address)
     }
 }
 
-int weft__sock_connect(const weft_address *address, weft_stream **ret)
+/* The end that is ours; an address of the wrong family is the attempt's failure. */
+static int bind_local(int descriptor, int family, const weft_dial_options *options)
+{
+    const char *host = options->local_host;
+    weft_address local;
+    if (family == AF_UNIX || (host == NULL && options->local_port == 0))
+        return 0;
+    if (host == NULL)
+        host = family == AF_INET6 ? "::" : "0.0.0.0";
+    if (weft__address_parse(host, options->local_port, &local) < 0)
+        return -EINVAL;
+    if (weft__address_family(&local) != family)
+        return -EAFNOSUPPORT;
+    int err = weft__sys_bind(descriptor, weft__address_sockaddr(&local), local.len);
+    return err < 0 ? -errno : 0;
+}
+
+int weft__sock_connect(const weft_address *address, const weft_dial_options *options,
+                       weft_stream **ret)
 {
     weft_stream *stream;
-    int descriptor = weft__sock_open(weft__address_family(address));
+    int family = weft__address_family(address);
+    int descriptor = weft__sock_open(family);
     if (descriptor < 0)
         return descriptor;
     int err = weft__sock_new(descriptor, address, &stream);
     if (err < 0)
         return err;
-    err = connect_op(weft_stream_get_self(stream, &sock_ops), address);
+    err = weft__socket_prepare(descriptor, options->interface, options->receive_buffer,
+                               options->send_buffer);
+    if (err == 0 && family != AF_UNIX)
+        err = weft__socket_keepalive(descriptor, options->keepalive);
+    if (err == 0)
+        err = bind_local(descriptor, family, options);
+    if (err == 0)
+        err = connect_op(weft_stream_get_self(stream, &sock_ops), address);
     if (err < 0) {
         weft_stream_free(stream);
         return err;

@@ -10,12 +10,12 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <weft/udp.h>
 
 #include "base/alloc.h"
 #include "net/net_int.h"
+#include "net/sys.h"
 
 enum { BATCH = 32 };
 
@@ -76,38 +76,43 @@ static int set_options(int fd, int family, const weft_udp_options *options)
 {
     int one = 1;
     int v6only = options->only_ipv6;
-    if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) < 0)
+    if (family == AF_INET6 &&
+        weft__sys_setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) < 0)
         return -errno;
-    if (options->reuse_address && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0)
+    if (options->reuse_address &&
+        weft__sys_setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0)
         return -errno;
-    if (options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0)
+    if (options->reuse_port &&
+        weft__sys_setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) < 0)
         return -errno;
-    if (options->broadcast && setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one) < 0)
+    if (options->broadcast &&
+        weft__sys_setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof one) < 0)
         return -errno;
-    if (options->receive_buffer > 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options->receive_buffer, sizeof(int)) < 0)
-        return -errno;
-    if (options->send_buffer > 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &options->send_buffer, sizeof(int)) < 0)
-        return -errno;
-    return weft__socket_bind_interface(fd, options->interface);
+    return weft__socket_prepare(fd, options->interface, options->receive_buffer,
+                                options->send_buffer);
+}
+
+static int connect_fd(int fd, const struct sockaddr *address, socklen_t len)
+{
+    return fd >= WEFT__SIM_FD ? weft__sim_connect(fd, address, len) : connect(fd, address, len);
 }
 
 /* Binds to local and connects to peer, where they are not NULL. */
 static int open_socket(int family, const weft_address *local, const weft_address *peer,
                        const weft_udp_options *options)
 {
-    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = weft__sys_socket(family, SOCK_DGRAM);
     if (fd < 0)
         return -errno;
     int err = set_options(fd, family, options);
-    if (err == 0 && local != NULL && bind(fd, weft__address_sockaddr(local), local->len) < 0)
+    if (err == 0 && local != NULL &&
+        weft__sys_bind(fd, weft__address_sockaddr(local), local->len) < 0)
         err = -errno;
-    if (err == 0 && peer != NULL && connect(fd, weft__address_sockaddr(peer), peer->len) < 0)
+    if (err == 0 && peer != NULL && connect_fd(fd, weft__address_sockaddr(peer), peer->len) < 0)
         err = -errno;
     if (err == 0)
         return fd;
-    close(fd);
+    weft__sys_close(fd);
     return err;
 }
 
@@ -115,7 +120,7 @@ static int udp_new(int fd, int family, weft_udp **ret)
 {
     weft_udp *udp = weft__calloc(1, sizeof *udp);
     if (udp == NULL) {
-        close(fd);
+        weft__sys_close(fd);
         return weft__fail_nomem();
     }
     int err = weft__endpoint_init(&udp->endpoint, fd, loop_ends);
@@ -297,6 +302,18 @@ static int after(weft_udp *udp, struct weft__op *op, uint32_t events, int err, c
 
 /* ---- receiving ---- */
 
+static int64_t receive_simulated(const weft_udp *udp, weft_datagram *item)
+{
+    socklen_t len = sizeof item->address.opaque;
+    ssize_t n = weft__sys_recvfrom(udp->endpoint.fd.fd, item->data, item->size,
+                                   weft__address_sockaddr(&item->address), &len);
+    if (n < 0)
+        return -errno;
+    item->len = (size_t)n;
+    item->address.len = len;
+    return 1;
+}
+
 static int64_t receive_batch(weft_udp *udp, weft_datagram *items, size_t n)
 {
     struct mmsghdr messages[BATCH];
@@ -311,6 +328,8 @@ static int64_t receive_batch(weft_udp *udp, weft_datagram *items, size_t n)
             .msg_iovlen = 1,
         };
     }
+    if (udp->endpoint.fd.fd >= WEFT__SIM_FD)
+        return receive_simulated(udp, &items[0]);
     int got = recvmmsg(udp->endpoint.fd.fd, messages, count, MSG_TRUNC | MSG_DONTWAIT, NULL);
     if (got < 0)
         return -errno;
@@ -360,8 +379,8 @@ static int64_t receive(weft_udp *udp, void *data, size_t size, weft_address *ret
     struct sockaddr_storage from = {0};
     socklen_t len = sizeof from;
     while (result == 0) {
-        ssize_t n = recvfrom(udp->endpoint.fd.fd, data, size, MSG_TRUNC | MSG_DONTWAIT,
-                             (struct sockaddr *)&from, &len);
+        ssize_t n =
+            weft__sys_recvfrom(udp->endpoint.fd.fd, data, size, (struct sockaddr *)&from, &len);
         if (n >= 0) {
             if (ret != NULL) {
                 weft__address_set(ret, &from, len);
@@ -411,6 +430,11 @@ static int64_t send_batch(weft_udp *udp, const weft_datagram *items, size_t n)
             .msg_iovlen = 1,
         };
     }
+    if (udp->endpoint.fd.fd >= WEFT__SIM_FD)
+        return weft__sys_sendto(udp->endpoint.fd.fd, items[0].data, items[0].len,
+                                messages[0].msg_hdr.msg_name, messages[0].msg_hdr.msg_namelen) < 0
+                   ? -errno
+                   : 1;
     int sent = sendmmsg(udp->endpoint.fd.fd, messages, count, MSG_NOSIGNAL | MSG_DONTWAIT);
     return sent >= 0 ? sent : -errno;
 }
@@ -502,7 +526,7 @@ int weft_udp_local_address(weft_udp *udp, weft_address *ret)
 {
     struct sockaddr_storage storage = {0};
     socklen_t len = sizeof storage;
-    if (getsockname(udp->endpoint.fd.fd, (struct sockaddr *)&storage, &len) < 0)
+    if (weft__sys_getsockname(udp->endpoint.fd.fd, (struct sockaddr *)&storage, &len) < 0)
         return weft__fail_with(-errno, "the local address of a UDP socket");
     weft__address_set(ret, &storage, len);
     unmap(ret);
@@ -513,7 +537,7 @@ int weft_udp_peer_address(weft_udp *udp, weft_address *ret)
 {
     struct sockaddr_storage storage = {0};
     socklen_t len = sizeof storage;
-    if (getpeername(udp->endpoint.fd.fd, (struct sockaddr *)&storage, &len) < 0)
+    if (weft__sys_getpeername(udp->endpoint.fd.fd, (struct sockaddr *)&storage, &len) < 0)
         return weft__fail_with(-errno, "the peer of a UDP socket");
     weft__address_set(ret, &storage, len);
     unmap(ret);

@@ -195,7 +195,8 @@ TASK_TEST(dial_goes_on_when_an_address_fails)
     char text[WEFT_ADDRESS_TEXT_MAX];
     list_of(texts, 3, weft_listener_port(listener), list);
     int64_t before = weft_now();
-    ASSERT_OK(weft__dial_addresses("test", 1, list, 3, WEFT_SEC(10), &stream));
+    ASSERT_OK(weft__dial_addresses("test", 1, list, 3,
+                                   WEFT_DIAL(.happy_eyeballs_delay = WEFT_SEC(10)), &stream));
     /* Not after the head start: at once. */
     ASSERT_INT_LT(weft_now() - before, WEFT_SEC(10));
     ASSERT_OK(weft_stream_peer_address(stream, &peer));
@@ -244,7 +245,8 @@ TASK_TEST(dial_starts_the_next_address_after_the_head_start)
     list[0] = silent.address;
     ASSERT_OK(weft_address_parse("127.0.0.1", weft_listener_port(listener), &list[1]));
     int64_t before = weft_now();
-    ASSERT_OK(weft__dial_addresses("test", 1, list, 2, WEFT_MS(30), &stream));
+    ASSERT_OK(weft__dial_addresses("test", 1, list, 2,
+                                   WEFT_DIAL(.happy_eyeballs_delay = WEFT_MS(30)), &stream));
     ASSERT_INT_GE(weft_now() - before, WEFT_MS(30));
     weft_stream_free(stream);
     weft_listener_close(listener);
@@ -282,7 +284,7 @@ TASK_TEST(dial_cancelled_at_every_checkpoint_leaks_nothing)
         weft_scope_enter(&scope, WEFT_FOREVER);
         weft_testing_cancel_at(&scope, nth);
         int err =
-            weft__dial_addresses("test", 1, list, nth % 2 == 0 ? 3 : 1, WEFT_MS(250), &stream);
+            weft__dial_addresses("test", 1, list, nth % 2 == 0 ? 3 : 1, WEFT_DIAL(0), &stream);
         weft_testing_cancel_at(NULL, 0);
         ASSERT_INT_EQ(err == 0, stream != NULL);
         weft_stream_free(stream);
