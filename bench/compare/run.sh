@@ -1,12 +1,20 @@
 #!/bin/sh
-# run.sh [BUILD]: weft's retry and rate limits, and their peers, one after the other, in one table.
+# run.sh [--update] [BUILD [RUNS]]: weft's retry and rate limits, and their peers, as tables of Markdown.
 #
-# It installs nothing: a peer that is missing is named in the table. On Debian the peers are
-# python3-tenacity and golang-golang-x-time-dev; aiolimiter has no package there. PYTHON names
-# another interpreter, for example that of a virtual environment with aiolimiter.
+# Everything runs RUNS times (3), one after the other; --update puts the tables into
+# docs/performance-retry.md instead of printing them.  Nothing is installed: a peer that is missing is
+# named in the table. On Debian the peers are python3-tenacity and golang-golang-x-time-dev; aiolimiter
+# has no package there. PYTHON names another interpreter, for example that of a virtual environment
+# with aiolimiter.
 set -eu
 cd "$(dirname "$0")/../.."
+update=
+if [ "${1:-}" = --update ]; then
+    update=docs/performance-retry.md
+    shift
+fi
 build=${1:-build}
+runs=${2:-3}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -50,19 +58,18 @@ measure_go()
     elif ! go list golang.org/x/time/rate >/dev/null 2>&1; then
         missing x/time/rate
     else
-        go build -o "$work/rate" bench/compare/rate.go
+        [ -x "$work/rate" ] || go build -o "$work/rate" bench/compare/rate.go
         "$work/rate"
     fi
 }
 
-for peer in weft python go; do
-    "measure_$peer" >>"$work/rows"
+run=0
+while [ "$run" -lt "$runs" ]; do
+    run=$((run + 1))
+    for peer in weft python go; do
+        "measure_$peer" >>"$work/wall.$run"
+    done
+    BENCH_CLOCK=cpu measure_weft >>"$work/cpu.$run"
+    cut -d ' ' -f 1 /proc/loadavg >>"$work/load"
 done
-echo '| what | result |'
-echo '|---|---:|'
-awk '{
-    result = $(NF - 1) " " $NF
-    $NF = $(NF - 1) = ""
-    sub(/ +$/, "")
-    print "| " $0 " | " result " |"
-}' "$work/rows"
+python3 bench/compare/table.py "$work" $update
