@@ -166,7 +166,25 @@ struct settings {
     weft_retry_policy policy;
     int list[2];
     const char *key;
+    bool reads; /* a body from a function */
+    bool rewinds;
 };
+
+/* A body of three bytes, and where it is. */
+static int64_t read_body(void *userdata, void *data, size_t len)
+{
+    int *at = userdata;
+    if (*at == 3 || len == 0)
+        return 0;
+    *(char *)data = "abc"[(*at)++];
+    return 1;
+}
+
+static int rewind_body(void *userdata)
+{
+    *(int *)userdata = 0;
+    return 0;
+}
 
 static void read_flags(const char *flags, struct settings *ret)
 {
@@ -193,6 +211,10 @@ static void read_flags(const char *flags, struct settings *ret)
         policy->budget_floor = (int)value;
     if (has_flag(flags, "budget", &value))
         policy->budget_percent = (int)value;
+    if (has_flag(flags, "try", &value))
+        policy->attempt_timeout = WEFT_SEC(value);
+    ret->rewinds = has_flag(flags, "rewind", NULL);
+    ret->reads = ret->rewinds || has_flag(flags, "body", NULL);
     if (has_flag(flags, "key", NULL))
         ret->key = "order-17";
     if (has_flag(flags, "auto", NULL))
@@ -238,6 +260,7 @@ static void play(struct world *world, const struct row *row)
     weft_response *response = NULL;
     weft_retry_stats stats;
     struct settings settings;
+    int at = 0;
     read_flags(row->column[2], &settings);
     world->replies = row->column[3];
     world->attempts = 0;
@@ -248,7 +271,9 @@ static void play(struct world *world, const struct row *row)
     client->dial_userdata = world;
     int err = weft_client_request(
         client, row->column[1], "http://example.org/",
-        WEFT_REQUEST(.retry = &settings.policy, .stats = &stats, .idempotency_key = settings.key),
+        WEFT_REQUEST(.retry = &settings.policy, .stats = &stats, .idempotency_key = settings.key,
+                     .body_reader = settings.reads ? read_body : NULL, .body_userdata = &at,
+                     .body_rewind = settings.rewinds ? rewind_body : NULL),
         &response);
     if (err < 0)
         ASSERT_STR_EQ(weft_error_name(err), row->column[5]);

@@ -1,7 +1,9 @@
 /* What a server and a caller learn of the attempts: their number, history, hedges. */
+#include <errno.h>
 #include <string.h>
 
 #include <weft.h>
+#include <weft/testing.h>
 
 #include "client/client_int.h"
 #include "test.h"
@@ -217,6 +219,95 @@ VIRTUAL_TEST(hedge_percentile_counts_those_that_lost)
     for (int i = 0; i < 10; i++)
         ASSERT_INT_EQ(time_get(client), WEFT_MS(1001));
     ASSERT_INT_GE(time_get(client), WEFT_SEC(1)); /* of 10 at 1 ms and 10 at 1001 ms or more */
+    weft_client_free(client);
+    wire_stop(&wire);
+}
+
+/* ---- what is no attempt, and what never gets another ---- */
+
+/* RFC 9112 9.3.1: the server has closed a kept connection. No attempt, and nothing of the budget. */
+VIRTUAL_TEST(transparent_retry_is_not_counted)
+{
+    static const struct wire_answer answers[] = {{OK}, {NULL}, {OK}, {NULL}, {OK}};
+    static const weft_retry_policy policy = {.budget_percent = 1, .budget_floor = -1};
+    struct wire wire;
+    weft_response *response;
+    weft_retry_entry entry;
+    wire_start(&wire, answers, 5);
+    weft_client *client = make_client(&wire, WEFT_CLIENT(.retry = &policy));
+    ASSERT_INT_EQ(get_status(client, NULL), 200);
+    for (int i = 0; i < 2; i++) {
+        ASSERT_OK(weft_client_get(client, URL, NULL, &response));
+        ASSERT_INT_EQ(weft_response_status(response), 200);
+        ASSERT_INT_EQ(weft_response_attempts(response), 1);
+        ASSERT_OK(weft_response_attempt(response, 0, &entry));
+        ASSERT_ERR(weft_response_attempt(response, 1, &entry), -ENOENT);
+        weft_response_free(response);
+    }
+    ASSERT_INT_EQ(wire.n_requests, 5);
+    weft_client_free(client);
+    wire_stop(&wire);
+}
+
+static bool always(const weft_attempt *attempt, void *userdata)
+{
+    (void)attempt;
+    (void)userdata;
+    return true;
+}
+
+static const weft_retry_policy stubborn = {
+    .attempts = 9, .wait = {WEFT_WAIT_NONE}, .retry_if = always, .retry_non_idempotent = true};
+
+VIRTUAL_TEST(cancelled_call_is_not_retried_whatever_the_predicate_says)
+{
+    static const struct wire_answer answers[] = {{OK, .takes = WEFT_SEC(3)}};
+    for (uint64_t k = 1; k < 12; k++) {
+        struct wire wire;
+        weft_scope scope;
+        wire_start(&wire, answers, 1);
+        weft_client *client = make_client(&wire, NULL);
+        weft_scope_enter(&scope, WEFT_FOREVER);
+        weft_testing_cancel_at(&scope, k);
+        int err = get_status(client, WEFT_REQUEST(.retry = &stubborn));
+        weft_testing_cancel_at(NULL, 0);
+        ASSERT(err == 200 || err == -ECANCELED);
+        if (err < 0)
+            ASSERT_INT_LE(wire.n_requests, 1);
+        ASSERT_OK(weft_scope_exit(&scope, err < 0 ? err : 0));
+        weft_client_free(client);
+        wire_stop(&wire);
+    }
+}
+
+VIRTUAL_TEST(callers_deadline_is_not_retried_whatever_the_predicate_says)
+{
+    static const struct wire_answer answers[] = {{OK, .takes = WEFT_SEC(3)}};
+    struct wire wire;
+    weft_scope scope;
+    wire_start(&wire, answers, 1);
+    weft_client *client = make_client(&wire, NULL);
+    ASSERT_ERR(get_status(client, WEFT_REQUEST(.retry = &stubborn, .timeout = WEFT_SEC(1))),
+               WEFT_ETOTAL_TIMEOUT);
+    ASSERT_INT_EQ(wire.n_requests, 1);
+    weft_scope_enter(&scope, WEFT_SEC(1));
+    int err = get_status(client, WEFT_REQUEST(.retry = &stubborn));
+    ASSERT_ERR(weft_scope_exit(&scope, err), -ETIMEDOUT);
+    ASSERT_INT_EQ(wire.n_requests, 2);
+    weft_client_free(client);
+    wire_stop(&wire);
+}
+
+/* A mistake in the call, not in the network. */
+VIRTUAL_TEST(programming_error_is_not_retried_whatever_the_predicate_says)
+{
+    static const struct wire_answer answers[] = {{BUSY}};
+    static const weft_pair broken[] = {{"X-Field", "a\r\nb"}, {0}};
+    struct wire wire;
+    wire_start(&wire, answers, 1);
+    weft_client *client = make_client(&wire, NULL);
+    ASSERT_INT_LT(get_status(client, WEFT_REQUEST(.retry = &stubborn, .headers = broken)), 0);
+    ASSERT_INT_EQ(wire.dials, 0);
     weft_client_free(client);
     wire_stop(&wire);
 }
