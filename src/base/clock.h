@@ -7,6 +7,8 @@
 int64_t weft__clock_monotonic(void);
 /* Seconds since 1970, for dates in headers, cookies and certificates. */
 int64_t weft__clock_wall(void);
+/* For tests: what answers on this thread instead; NULL: the system. */
+void weft__clock_wall_from(int64_t (*source)(void));
 /* when + duration without overflow: WEFT_FOREVER stays WEFT_FOREVER. */
 int64_t weft__clock_add(int64_t when, int64_t duration);
 

@@ -36,9 +36,15 @@ uint64_t weft__rand_next(struct weft__rand *rand)
     return result;
 }
 
+static _Thread_local struct weft__rand thread_rand;
+
+void weft__rand_thread_seed(uint64_t seed)
+{
+    weft__rand_init(&thread_rand, seed);
+}
+
 uint64_t weft__rand_thread(void)
 {
-    static _Thread_local struct weft__rand thread_rand;
     if (thread_rand.state[0] == 0 && thread_rand.state[1] == 0)
         weft__rand_init(&thread_rand, 0);
     return weft__rand_next(&thread_rand);

@@ -13,6 +13,8 @@ void weft__rand_init(struct weft__rand *rand, uint64_t seed);
 uint64_t weft__rand_next(struct weft__rand *rand);
 /* Of the calling thread, seeded from the kernel at its first use. */
 uint64_t weft__rand_thread(void);
+/* For tests: from here on the thread's numbers follow from a seed; 0: from the kernel again. */
+void weft__rand_thread_seed(uint64_t seed);
 /* Uniform in 0 .. bound - 1; bound > 0. */
 uint64_t weft__rand_below(uint64_t random, uint64_t bound);
 

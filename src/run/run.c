@@ -99,6 +99,8 @@ static int run_on(struct weft__loop *loop, struct main_call *call, const weft_ru
     loop->seed = options->seed;
     if (options->seed != 0)
         weft__rand_init(&loop->rand, options->seed);
+    if (options->seed != 0)
+        weft__rand_thread_seed(options->seed);
     if (options->background_grace > 0)
         loop->background_grace = options->background_grace;
     loop->on_background_error = options->on_background_error;
@@ -118,6 +120,8 @@ static int run_on(struct weft__loop *loop, struct main_call *call, const weft_ru
     loop->background_grace = WEFT_SEC(WEFT__LIMIT_BACKGROUND_GRACE);
     loop->on_background_error = NULL;
     loop->seed = 0;
+    if (options->seed != 0 && loop->backend->kind != WEFT_BACKEND_VIRTUAL)
+        weft__rand_thread_seed(0);
     if (loop->default_stack != old_stack)
         weft__free_tasks_done(loop);
     loop->default_stack = old_stack;

@@ -419,6 +419,10 @@ struct weft__loop {
     struct weft__scope *interrupt_scope; /* what SIGINT cancels, where this run takes it */
     bool interrupted;
     size_t n_runners;
+    const struct weft_task *watched; /* whose checkpoints a test counts */
+    uint64_t n_watched;
+    uint64_t n_busy_turns; /* polls after which a task was ready */
+    size_t n_idlers;       /* ready tasks that wait for all others to be blocked */
     struct weft_task native;
 };
 

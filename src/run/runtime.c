@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <weft/testing.h>
-
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -301,21 +299,6 @@ const char *weft_task_name(const weft_task *task)
 size_t weft_task_count(void)
 {
     return weft__loop_current != NULL ? weft__loop_current->n_tasks : 0;
-}
-
-void weft_testing_cancel_at(weft_scope *scope, uint64_t nth)
-{
-    struct weft__loop *loop = weft__loop_get();
-    if (loop == NULL)
-        return;
-    loop->n_checkpoints = 0;
-    loop->cancel_at = nth != 0 ? nth : UINT64_MAX;
-    loop->cancel_at_scope = (struct weft__scope *)(void *)scope;
-}
-
-uint64_t weft_testing_checkpoint_count(void)
-{
-    return weft__loop_current != NULL ? weft__loop_current->n_checkpoints : 0;
 }
 
 /* ---- fork ---- */

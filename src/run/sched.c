@@ -186,6 +186,7 @@ static void poll_once(struct weft__loop *loop)
     weft__inbox_run(loop->inbox);
     loop->now = weft__loop_now(loop);
     weft__timers_fire(&loop->timers, loop->now);
+    loop->n_busy_turns += loop->ready_first != NULL;
     if (loop->budget <= 0)
         requeue_parents(loop);
     loop->budget = WEFT__LIMIT_READY_BUDGET;
@@ -263,9 +264,11 @@ void *weft__task_exit(struct weft_task *task)
 }
 
 /* Cancellation for tests: at the nth checkpoint or wait, a scope is cancelled. */
-static __attribute__((noinline, cold)) void count_checkpoint(struct weft__loop *loop)
+static __attribute__((noinline, cold)) void count_checkpoint(struct weft_task *self)
 {
+    struct weft__loop *loop = self->loop;
     loop->n_checkpoints++;
+    loop->n_watched += loop->watched == self;
     if (loop->cancel_at == 0 || loop->n_checkpoints != loop->cancel_at)
         return;
     struct weft__scope *scope = loop->cancel_at_scope;
@@ -283,7 +286,7 @@ int64_t weft__park(struct weft_task *self, struct weft__wait *wait)
     self->state = TASK_PARKED;
     self->parked_at = self->loop->now;
     if (__builtin_expect(self->loop->cancel_at != 0, 0) && wait->cancel != NULL)
-        count_checkpoint(self->loop);
+        count_checkpoint(self);
     weft__switch_away(self);
     self->wait = NULL;
     return self->wake_value;
@@ -323,7 +326,7 @@ int weft__checkpoint_slow(struct weft_task *self)
 {
     struct weft__loop *loop = self->loop;
     if (loop->cancel_at != 0)
-        count_checkpoint(loop);
+        count_checkpoint(self);
     if (self->cancelled)
         return weft__cancel_error(self);
     return 0;
