@@ -18,6 +18,7 @@
     X(OUTCOME_MESSAGE, 207, "bytes of a message in a weft_outcome")                                \
     X(BACKGROUND_GRACE, 5, "seconds that shields of background tasks hold at a run's end")         \
     X(LOCALS, 256, "task-local values of one task")                                                \
+    X(TRACE_FILE, 256 * 1024 * 1024, "bytes written to the file that WEFT_TRACE names")            \
     X(READY_BUDGET, 128, "ready tasks that run before I/O is polled")                              \
     X(WORKERS_USER, 16, "worker threads for offloaded functions without a limiter")                \
     X(WORKERS_FILES, 16, "worker threads for file work")                                           \

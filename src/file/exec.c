@@ -113,7 +113,7 @@ int weft__file_pace(struct weft_task *self)
     if (inline_units >= FAIR_UNITS) {
         inline_units = 0;
         if (!is_alone(self)) {
-            self->loop->budget = 0;
+            weft__loop_spend(self->loop, self->loop->budget);
             weft__yield(self);
         }
     }

@@ -46,7 +46,7 @@ void weft__fs_let_others(struct weft_task *self)
 {
     if (++n_inline % FAIR_CALLS != 0 || self->loop->n_tasks == 0)
         return;
-    self->loop->budget = 0;
+    weft__loop_spend(self->loop, self->loop->budget);
     weft__yield(self);
 }
 
@@ -86,7 +86,7 @@ int weft__fs_tick(struct weft__fs_job *job)
     if (job->self == NULL)
         return atomic_load_explicit(&job->stop, memory_order_relaxed) ? -ECANCELED : 0;
     if (++job->ticks % FAIR_TICKS == 0) {
-        job->self->loop->budget = 0;
+        weft__loop_spend(job->self->loop, job->self->loop->budget);
         weft__yield(job->self);
     }
     return weft__checkpoint(job->self);

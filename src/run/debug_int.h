@@ -68,6 +68,17 @@ void weft__report_end(struct weft__report *report);
 /* One report at a time: false if the calling thread has interrupted one. */
 bool weft__report_lock(void);
 void weft__report_unlock(void);
+/* In the child of a fork: whoever held the lock is not there. */
+void weft__report_forked(void);
+
+/* ---- WEFT_TRACE ---- */
+
+void weft__trace_set_writer(struct weft__loop *loop, const weft_trace *trace);
+/* Begins to write the events of a loop, if the environment says so. */
+void weft__trace_file_attach(struct weft__loop *loop);
+void weft__trace_file_detach(struct weft__loop *loop);
+/* The file is the parent's. */
+void weft__trace_file_forked(void);
 
 /* ---- what a wait is ---- */
 

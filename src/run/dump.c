@@ -320,6 +320,10 @@ void weft__dump(struct weft__loop *loop, int fd)
     weft__report_put(report, "%zu task%s of thread %ld (%s)\n", loop->n_tasks,
                      loop->n_tasks == 1 ? "" : "s", (long)syscall(SYS_gettid), loop->backend->name);
     put_task(&loop->native, NULL, 0);
+    if (loop->own_background.n_children > 0)
+        put_group(&loop->own_background, 1);
+    if (loop->background != &loop->own_background && loop->background->n_children > 0)
+        put_group(loop->background, 1);
     if (dump.cut)
         weft__report_put(report, "(%zu tasks are not shown)\n",
                          loop->n_tasks + 1 - dump.n_shown - dump.n_alike);

@@ -305,6 +305,8 @@ void weft__task_ended(struct weft_task *task, int result)
     }
     if (__builtin_expect(task->held != NULL, 0))
         abandon_held(task);
+    if (__builtin_expect(task->loop->tracing != 0, 0))
+        weft__trace_exited(task, result);
     if (task->result != NULL)
         *task->result = result;
     weft__list_remove(&task->sibling);

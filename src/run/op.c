@@ -143,7 +143,8 @@ int64_t weft__op_run(struct weft__op *op, int64_t timeout)
         op->in_flight = false;
         loop->n_pending--;
         /* A descriptor that is always ready must not keep the others waiting. */
-        if (--loop->budget <= 0)
+        weft__loop_spend(loop, 1);
+        if (loop->budget <= 0)
             weft__yield(self);
         return op->result;
     }

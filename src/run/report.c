@@ -30,6 +30,12 @@ void weft__report_unlock(void)
     pthread_mutex_unlock(&lock);
 }
 
+void weft__report_forked(void)
+{
+    pthread_mutex_init(&lock, NULL);
+    reporting = false;
+}
+
 void weft__report_begin(struct weft__report *report, int fd)
 {
     report->fd = fd;

@@ -101,12 +101,15 @@ static int run_on(struct weft__loop *loop, struct main_call *call, const weft_ru
         weft__rand_init(&loop->rand, options->seed);
     if (options->seed != 0)
         weft__rand_thread_seed(options->seed);
+    weft__loop_set_special(loop);
     if (options->background_grace > 0)
         loop->background_grace = options->background_grace;
     loop->on_background_error = options->on_background_error;
     loop->background_userdata = options->userdata;
     loop->background = background;
     loop->in_run = true;
+    if (loop->tracing)
+        weft__trace_run(loop, true);
     int result = run_main_task(loop, call, options);
     if (background != &loop->own_background) {
         struct weft__context kept = {0};
@@ -114,6 +117,8 @@ static int run_on(struct weft__loop *loop, struct main_call *call, const weft_ru
         weft__background_end(background);
         weft__error_move(&loop->native.context, &kept);
     }
+    if (loop->tracing)
+        weft__trace_run(loop, false);
     loop->in_run = false;
     weft__interrupt_end(loop);
     loop->background = &loop->own_background;
@@ -122,6 +127,7 @@ static int run_on(struct weft__loop *loop, struct main_call *call, const weft_ru
     loop->seed = 0;
     if (options->seed != 0 && loop->backend->kind != WEFT_BACKEND_VIRTUAL)
         weft__rand_thread_seed(0);
+    weft__loop_set_special(loop);
     if (loop->default_stack != old_stack)
         weft__free_tasks_done(loop);
     loop->default_stack = old_stack;

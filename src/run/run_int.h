@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weft/debug.h>
 #include <weft/run.h>
 
 #include "base/error_int.h"
@@ -149,8 +150,7 @@ struct weft_task {
     struct weft_task *next_ready;
     struct weft__wait *wait;
     int64_t wake_value;
-    int64_t parked_at; /* by the clock of the last poll */
-    uint8_t state;
+    uint8_t state;  /* at the end of the first cache line: a switch needs no other */
     bool cancelled; /* a scope around it is, and nothing shields it */
     bool in_cancel;
     struct weft__scope *scope;     /* innermost */
@@ -166,6 +166,7 @@ struct weft_task {
     int *result;
     struct weft__stack stack;
     uint64_t id;
+    int64_t parked_at;             /* by the clock of the last poll */
     struct weft_task *next_cancel; /* in the work list of a cancellation */
     char name[32];
 };
@@ -379,6 +380,27 @@ struct weft__flush {
     void (*fn)(struct weft__flush *flush);
 };
 
+/* What the debugging aids keep per loop: trace.c, watchdog.c. */
+struct weft__debug {
+    struct weft__list node; /* in the list of all loops */
+    struct weft__post post;
+    atomic_bool posted; /* post is in the inbox */
+    atomic_bool wanted; /* a dump is */
+    long thread;        /* its kernel id */
+    uint64_t n_polls;
+    weft_trace traces[2];                /* the program's, and the one that writes WEFT_TRACE */
+    const struct weft_task *steppers[2]; /* whose step has begun, as each of them knows */
+    int64_t step_began;                  /* for WEFT_TRACE */
+    int64_t poll_began;
+    /* Of the watchdog's thread. */
+    uint64_t seen_turns;
+    int64_t seen_since;
+    bool looked;     /* at the present turn */
+    bool stall_told; /* and it is a task's that takes too long */
+    uint64_t stalled_id;
+    char stalled[32];
+};
+
 struct weft__loop {
     struct weft_task *ready_first;
     struct weft_task *ready_last;
@@ -387,12 +409,16 @@ struct weft__loop {
     struct weft_task *zombie;
     int *errno_at;        /* this thread's errno, saved for each task */
     int budget;           /* tasks to run before I/O is polled */
+    bool tracing;         /* weft__trace_... are called */
+    uint64_t special;     /* not 0: there is a seed, or something traces */
+    uint64_t n_turns;     /* budget spent up to the last poll */
+    uint64_t n_spent;     /* of it, for other things than turns of tasks */
     uint32_t n_cancelled; /* scopes that are cancelled and not left yet */
     size_t n_tasks;
     size_t n_pending; /* operations in flight and offloaded jobs */
     bool hurry; /* io_uring: a task waits for a background send, which ends without an event */
     bool native_resumed;
-    bool in_run;
+    atomic_bool in_run; /* for the watchdog too */
     bool forked;
     uint64_t next_id;
     uint64_t seed;
@@ -423,6 +449,7 @@ struct weft__loop {
     uint64_t n_watched;
     uint64_t n_busy_turns; /* polls after which a task was ready */
     size_t n_idlers;       /* ready tasks that wait for all others to be blocked */
+    struct weft__debug debug;
     struct weft_task native;
 };
 
@@ -441,6 +468,17 @@ void weft__interrupt_end(struct weft__loop *loop);
 /* Time for deadlines: read afresh. */
 int64_t weft__loop_now(struct weft__loop *loop);
 void weft__loop_flush(struct weft__loop *loop);
+/* After a change of seed or tracing. */
+static inline void weft__loop_set_special(struct weft__loop *loop)
+{
+    loop->special = loop->seed | loop->tracing;
+}
+/* A task did without waiting what others wait for: n turns of other tasks are gone. */
+static inline void weft__loop_spend(struct weft__loop *loop, int n)
+{
+    loop->budget -= n;
+    loop->n_spent += (uint64_t)n;
+}
 
 /* ---- the two steps that every call begins with ---- */
 
@@ -480,6 +518,18 @@ _Noreturn void weft__dead_scope(const struct weft_task *task);
 /* The child of a fork has ended its task and would go on with the parent's others. */
 _Noreturn void weft__forked_poll(void);
 void weft__overflow_install(void);
+
+/* For the debugging aids: a loop begins and ends; a forked child has none of the threads. */
+void weft__debug_attach(struct weft__loop *loop);
+void weft__debug_detach(struct weft__loop *loop);
+
+/* Tracing.  next: who runs from now on; the native task is nobody. */
+void weft__trace_step(struct weft__loop *loop, const struct weft_task *next);
+void weft__trace_spawned(const struct weft_task *task, const struct weft_task *parent);
+void weft__trace_scheduled(const struct weft_task *task);
+void weft__trace_exited(const struct weft_task *task, int result);
+void weft__trace_poll(struct weft__loop *loop, bool begins, int64_t timeout);
+void weft__trace_run(struct weft__loop *loop, bool begins);
 void weft__fork_install(void);
 
 #endif

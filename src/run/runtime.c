@@ -135,6 +135,7 @@ int weft__loop_new(weft_backend kind, struct weft__loop **ret)
     weft__loop_current = loop;
     pthread_setspecific(loop_key, loop);
     weft__overflow_install();
+    weft__debug_attach(loop);
     *ret = loop;
     return 0;
 }
@@ -155,6 +156,7 @@ void weft__loop_free(struct weft__loop *loop)
     if (!loop->forked)
         weft__background_end(&loop->own_background);
     assert(loop->n_tasks == 0);
+    weft__debug_detach(loop);
     run_at_exit(loop);
     weft__inbox_close(loop->inbox);
     loop->backend->done(loop);

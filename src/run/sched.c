@@ -76,14 +76,23 @@ static __attribute__((noinline)) void shuffle_front(struct weft__loop *loop)
     loop->ready_first = picked;
 }
 
+/* What is not done in everyday life. */
+static __attribute__((noinline)) void pick_specially(struct weft__loop *loop)
+{
+    if (loop->seed != 0)
+        shuffle_front(loop);
+    if (loop->tracing != 0)
+        weft__trace_step(loop, loop->ready_first);
+}
+
 /* The next task to run; NULL when none is ready or I/O is due. */
 static inline struct weft_task *pick(struct weft__loop *loop)
 {
     if (loop->budget <= 0 || loop->ready_first == NULL)
         return NULL;
     loop->budget--;
-    if (__builtin_expect(loop->seed != 0, 0))
-        shuffle_front(loop);
+    if (__builtin_expect(loop->special != 0, 0))
+        pick_specially(loop);
     struct weft_task *task = loop->ready_first;
     loop->ready_first = task->next_ready;
     if (loop->ready_first == NULL)
@@ -156,12 +165,30 @@ static inline struct weft_task *next_context(struct weft__loop *loop)
     return next;
 }
 
+static void new_budget(struct weft__loop *loop)
+{
+    loop->n_turns += (uint64_t)(WEFT__LIMIT_READY_BUDGET - loop->budget);
+    loop->budget = WEFT__LIMIT_READY_BUDGET;
+}
+
+static void poll_backend(struct weft__loop *loop, int64_t timeout)
+{
+    loop->debug.n_polls++;
+    if (loop->tracing != 0)
+        weft__trace_poll(loop, true, timeout);
+    loop->backend->poll(loop, timeout);
+    if (loop->tracing != 0)
+        weft__trace_poll(loop, false, timeout);
+}
+
 static void poll_once(struct weft__loop *loop)
 {
     if (__builtin_expect(loop->forked, 0))
         weft__forked_poll();
     if (loop->interrupt_scope != NULL)
         weft__interrupt_take(loop);
+    if (loop->tracing != 0)
+        weft__trace_step(loop, &loop->native);
     weft__loop_flush(loop);
     bool posted = weft__inbox_run(loop->inbox);
     int64_t timeout = 0;
@@ -170,7 +197,7 @@ static void poll_once(struct weft__loop *loop)
         if (next == WEFT_FOREVER) {
             if (loop->n_pending == 0 && atomic_load(&loop->inbox->refs) == 1) {
                 weft__deadlock(loop);
-                loop->budget = WEFT__LIMIT_READY_BUDGET;
+                new_budget(loop);
                 return;
             }
             timeout = WEFT_FOREVER;
@@ -182,14 +209,14 @@ static void poll_once(struct weft__loop *loop)
     }
     /* Nothing can have happened where nothing is under way. */
     if (timeout != 0 || loop->n_pending > 0)
-        loop->backend->poll(loop, timeout);
+        poll_backend(loop, timeout);
     weft__inbox_run(loop->inbox);
     loop->now = weft__loop_now(loop);
     weft__timers_fire(&loop->timers, loop->now);
     loop->n_busy_turns += loop->ready_first != NULL;
     if (loop->budget <= 0)
         requeue_parents(loop);
-    loop->budget = WEFT__LIMIT_READY_BUDGET;
+    new_budget(loop);
 }
 
 /* The scheduler proper: runs others until the native task has been taken from the queue. */
@@ -234,15 +261,22 @@ void weft__switch_away(struct weft_task *self)
 void weft__start_child(struct weft_task *self, struct weft_task *child)
 {
     struct weft__loop *loop = self->loop;
-    if (__builtin_expect(loop->seed != 0, 0)) {
-        ready_back(loop, child);
-        return;
+    if (__builtin_expect(loop->special != 0, 0)) {
+        if (loop->tracing != 0)
+            weft__trace_spawned(child, self);
+        if (loop->seed != 0) {
+            ready_back(loop, child);
+            return;
+        }
+        if (loop->tracing != 0)
+            weft__trace_step(loop, child);
     }
     /* A parent that spawns without end must let others have their turn. */
     if (loop->budget > 0) {
         loop->budget--;
         ready_front(loop, self);
     } else {
+        loop->n_turns++;
         ready_back(loop, self);
     }
     child->state = TASK_RUNNING;
@@ -296,6 +330,8 @@ void weft__wake(struct weft_task *task, int64_t value)
 {
     assert(task->state == TASK_PARKED);
     task->wake_value = value;
+    if (__builtin_expect(task->loop->tracing != 0, 0))
+        weft__trace_scheduled(task);
     ready_back(task->loop, task);
 }
 

@@ -124,6 +124,7 @@ static void slab_unmap(struct weft__stacks *stacks, struct weft__slab *slab)
         stacks->n_free--;
     }
     stacks->n_slabs[slab->class]--;
+    stacks->mapped -= slab->n * slab->stack_size;
     munmap(slab->base, slab->n * slab->stack_size);
     weft__free(slab);
 }
@@ -167,6 +168,7 @@ static int slab_new(struct weft__stacks *stacks, unsigned class, struct weft__sl
     slab->n_fresh = (uint32_t)n;
     weft__list_push_front(&stacks->slabs[class], &slab->node);
     stacks->n_slabs[class]++;
+    stacks->mapped += n * stack_size;
     *ret = slab;
     return 0;
 }
@@ -202,6 +204,7 @@ static int take_from_slab(struct weft__stacks *stacks, unsigned class, struct we
         ret->valgrind_id = VALGRIND_STACK_REGISTER(ret->base, ret->base + ret->size);
     }
     slab->n_live++;
+    stacks->n_live++;
     if (slab->free == NULL && slab->n_fresh == 0)
         weft__list_remove(&slab->node);
     return 0;
@@ -221,6 +224,7 @@ void weft__stack_give(struct weft__stacks *stacks, const struct weft__stack *sta
     struct weft__list *head = &stacks->slabs[slab->class];
     assert(slab->n_live > 0);
     slab->n_live--;
+    stacks->n_live--;
     /* Beyond the hot ones a stack keeps its top page only. */
     if (stacks->n_free >= HOT_STACKS)
         madvise(stack->base + WEFT__STACK_GUARD, stack->size - WEFT__STACK_GUARD - PAGE,

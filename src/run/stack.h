@@ -31,6 +31,8 @@ struct weft__stacks {
     struct weft__list slabs[WEFT__STACK_CLASSES]; /* those with a free stack; most recent first */
     size_t n_slabs[WEFT__STACK_CLASSES];
     size_t n_free; /* stacks that were used before and wait for reuse */
+    size_t n_live;
+    size_t mapped; /* bytes of address space */
     unsigned colour;
 };
 

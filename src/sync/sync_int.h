@@ -25,7 +25,8 @@ int weft__mutex_dead(void);
  */
 static inline void weft__sync_turn(struct weft_task *self)
 {
-    if (__builtin_expect(--self->loop->budget <= 0, 0))
+    weft__loop_spend(self->loop, 1);
+    if (__builtin_expect(self->loop->budget <= 0, 0))
         weft__yield(self);
 }
 
