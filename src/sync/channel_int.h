@@ -61,8 +61,9 @@ struct weft__choice {
     struct weft__operation *single; /* of a plain call */
     weft_select_case *cases;        /* of a select: one is chosen, all leave their queues */
     size_t n_cases;
-    bool shared;            /* it may be completed by another thread, which sends post */
-    struct weft__post post; /* if shared */
+    bool shared;               /* it may be completed by another thread, which sends post */
+    struct weft__inbox *inbox; /* if shared: of its task's loop */
+    struct weft__post post;
     int result;
 };
 

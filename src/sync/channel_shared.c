@@ -20,12 +20,12 @@ static void arrived(struct weft__post *post)
 
 void weft__choice_wake_shared(struct weft__choice *choice, int result)
 {
-    struct weft__loop *loop = choice->wait.task->loop;
+    const struct weft__loop *own = weft__loop_current;
     choice->result = result;
-    if (loop == weft__loop_current)
+    if (own != NULL && own->inbox == choice->inbox)
         weft__wake(choice->wait.task, result);
     else
-        weft__inbox_post(loop->inbox, &choice->post);
+        weft__inbox_post(choice->inbox, &choice->post);
 }
 
 static void cancelled(struct weft__wait *wait, int code)
@@ -43,7 +43,7 @@ static void cancelled(struct weft__wait *wait, int code)
 void weft__choice_share(struct weft_task *self, struct weft__choice *choice)
 {
     choice->wait.cancel = cancelled;
-    choice->wait.task = self;
+    choice->inbox = self->loop->inbox;
     choice->chosen = NULL;
     choice->shared = true;
     choice->post.fn = arrived;
@@ -51,7 +51,7 @@ void weft__choice_share(struct weft_task *self, struct weft__choice *choice)
 
 int weft__choice_park_shared(struct weft_task *self, struct weft__choice *choice)
 {
-    struct weft__inbox *inbox = self->loop->inbox;
+    struct weft__inbox *inbox = choice->inbox;
     pthread_mutex_unlock(&weft__channels_lock);
     /* Another thread knows the loop now, perhaps: that nothing else happens is no deadlock. */
     weft__inbox_ref(inbox);

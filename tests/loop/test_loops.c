@@ -71,10 +71,17 @@ TASK_TEST(loops_run_from_a_task_lets_others_run)
     ASSERT_OK(weft_group_wait(&group));
 }
 
+static int count_loop(void *arg, size_t index)
+{
+    (void)index;
+    atomic_fetch_add(&((struct seen *)arg)->n, 1);
+    return weft_sleep(WEFT_MS(1));
+}
+
 static int run_more_loops(void *arg, size_t index)
 {
     (void)index;
-    return weft_loops_run(2, note_thread, arg, NULL);
+    return weft_loops_run(2, count_loop, arg, NULL);
 }
 
 TEST(loops_run_within_loops)
