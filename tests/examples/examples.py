@@ -98,6 +98,11 @@ def example_09_api_demo():
 
 
 @tap.test
+def example_10_threads():
+    run("10_threads", expected="50%\n1229 primes below 10000\nsum of squares: 14\n")
+
+
+@tap.test
 def the_guide_to_unreliable_apis_runs():
     with peers.echo() as base:
         run("unreliable_naive", base + "/retry/2/naive", expected="200 after 3 calls\n")

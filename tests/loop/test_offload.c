@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <weft/channel.h>
@@ -16,7 +15,6 @@
 #include "base/error_int.h"
 #include "base/limits.h"
 #include "fault.h"
-#include "run/sanitize.h"
 #include "test.h"
 
 static weft_offload_stats stats_of(weft_offload_limiter *limiter)
@@ -618,99 +616,6 @@ static int abandon_and_wait(void *arg)
 TEST_WITH(offload_abandoned_survives_every_fault, .limit_s = 60)
 {
     FAULTS(abandon_and_wait, NULL, .no_alloc = true);
-}
-
-/* ---- the process ends, forks ---- */
-
-static int sleep_for_ever(void *arg)
-{
-    atomic_store((atomic_bool *)arg, true);
-    while (true)
-        pause();
-    return 0;
-}
-
-static atomic_bool hanging;
-
-static void nothing_to_free(void *arg)
-{
-    (void)arg;
-}
-
-static int offload_hanging(void *arg)
-{
-    return weft_offload_with(sleep_for_ever, arg,
-                             WEFT_OFFLOAD(.abandon_on_cancel = true, .free_arg = nothing_to_free));
-}
-
-static int hang_and_leave(void *arg)
-{
-    weft_group group;
-    (void)arg;
-    weft_group_init(&group, NULL);
-    weft_group_spawn(&group, offload_hanging, &hanging);
-    while (!atomic_load(&hanging))
-        weft_sleep(WEFT_US(100));
-    weft_group_cancel(&group, NULL);
-    return weft_group_wait(&group);
-}
-
-static void exit_with_a_hanging_job(void *arg)
-{
-    (void)arg;
-    int err = weft_run(hang_and_leave, NULL);
-    if (weft_offload_shutdown(WEFT_MS(5)) != -ETIMEDOUT)
-        err = -EPROTO;
-    exit(err == 0 ? 0 : 1);
-}
-
-TEST(exit_does_not_wait_for_a_job_that_hangs)
-{
-    char output[4096];
-    int status = test_fork(exit_with_a_hanging_job, NULL, output, sizeof output);
-    ASSERT_STR_EQ(output, "");
-    ASSERT(WIFEXITED(status));
-    ASSERT_INT_EQ(WEXITSTATUS(status), 0);
-}
-
-static void *offload_on_a_thread(void *arg)
-{
-    *(int *)arg = weft_offload(one, NULL);
-    return NULL;
-}
-
-static void offload_in_the_child(void *arg)
-{
-    (void)arg;
-    exit(weft_offload(one, NULL) == 1 ? 0 : 1);
-}
-
-TEST(fork_leaves_the_workers_behind_and_the_child_has_its_own)
-{
-    char output[4096];
-    pthread_t thread;
-    int result = 0;
-    if (WEFT__TSAN)
-        SKIP("ThreadSanitizer starts no threads after a fork");
-    ASSERT_INT_EQ(pthread_create(&thread, NULL, offload_on_a_thread, &result), 0);
-    pthread_join(thread, NULL);
-    ASSERT_INT_EQ(result, 1);
-    int status = test_fork(offload_in_the_child, NULL, output, sizeof output);
-    ASSERT_STR_EQ(output, "");
-    ASSERT_INT_EQ(status, 0);
-}
-
-TEST(shutdown_ends_the_threads_and_new_ones_can_be_had)
-{
-    weft_offload_limiter *limiter = weft_offload_limiter_shared(WEFT_OFFLOAD_USER);
-    ASSERT_OK(weft_offload_shutdown(0));
-    ASSERT_INT_EQ(weft_offload(one, NULL), 1);
-    ASSERT_INT_EQ(stats_of(limiter).threads, 1);
-    ASSERT_INT_EQ(stats_of(limiter).threads_idle, 1);
-    ASSERT_OK(weft_offload_shutdown(WEFT_FOREVER));
-    ASSERT_INT_EQ(stats_of(limiter).threads, 0);
-    ASSERT_INT_EQ(weft_offload(one, NULL), 1);
-    ASSERT_INT_EQ(stats_of(limiter).total, 2);
 }
 
 /* ---- all at once ---- */
