@@ -16,6 +16,7 @@
 #include <weft/net.h>
 #include <weft/udp.h>
 #include <weft/tls.h>
+#include <weft/serve.h>
 #include <weft/file.h>
 #include <weft/file_more.h>
 #include <weft/fs.h>

@@ -44,6 +44,7 @@ HEADER_MODULE = {
     "http": "proto",
     "local": "run",
     "scope": "run",
+    "serve": "tls",
     "udp": "net",
 }
 # A seam for tests, declared in one place for all modules.

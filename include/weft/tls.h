@@ -4,7 +4,7 @@
 #ifndef WEFT_TLS_H
 #define WEFT_TLS_H
 
-#include <weft/stream.h>
+#include <weft/net.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -101,6 +101,47 @@ WEFT_API int weft_tls_connect(weft_tls *tls, weft_stream *below, const char *ser
  * Since:    0.1
  */
 WEFT_API int weft_tls_accept(weft_tls *tls, weft_stream *below, weft_stream **ret);
+
+/**
+ * weft_tls_start() - go on by TLS after a conversation in plain text
+ * @tls:         keeps until the stream is freed, by a reference of its own. Of a client or of a
+ *               server: that decides which side this is.
+ * @stream:      borrows the place. What is in it is taken, on failure too; then NULL is in it.
+ * @reader:      borrows. The reader of the plain text, which goes on over TLS; NULL: none.
+ * @server_name: borrows. As for weft_tls_connect; NULL at a server.
+ *
+ * For STARTTLS of SMTP, IMAP, LDAP and the like: after the answer that agrees to it.  What the
+ * reader has read ahead came before the handshake, perhaps from somebody in between; it must not
+ * pass for something protected, and so the upgrade fails.  After a failure free the reader.
+ *
+ * Suspends: yes.
+ * Cancel:   the connection is dropped.
+ * Return:   0, or negative.
+ * Errors:   WEFT_ETLS also for bytes that came before it; -EBUSY a task is in a call on the
+ *           stream, which is left as it is; those of weft_tls_connect and weft_tls_accept.
+ * Source:   asyncio StreamWriter.start_tls; RFC 3207 section 4.2, RFC 9051 section 11.1.
+ * Since:    0.1
+ */
+WEFT_API int weft_tls_start(weft_tls *tls, weft_stream **stream, weft_reader *reader,
+                            const char *server_name);
+
+/**
+ * weft_tls_dial() - connect to a host by TCP and TLS
+ * @tls:     keeps until the stream is freed, by a reference of its own.
+ * @host:    borrows. Also the name that the certificate must be for.
+ * @port:    the peer's.
+ * @options: borrows. NULL: all defaults. The time-out is for the handshake too.
+ * @ret:     gives, free with weft_stream_free.
+ *
+ * Suspends: yes.
+ * Cancel:   nothing is left open.
+ * Return:   0, or negative.
+ * Errors:   those of weft_dial and weft_tls_connect.
+ * Source:   asyncio.open_connection(ssl=True), trio.open_ssl_over_tcp_stream.
+ * Since:    0.1
+ */
+WEFT_API int weft_tls_dial(weft_tls *tls, const char *host, uint16_t port,
+                           const weft_dial_options *options, weft_stream **ret);
 
 /**
  * weft_tls_alpn() - the protocol that was agreed upon

@@ -24,6 +24,8 @@ struct weft_listener {
     char *path; /* of a Unix socket that is removed at the end, or NULL */
     dev_t dev;
     ino_t ino;
+    void (*on_shortage)(void *arg, int err);
+    void *on_shortage_arg;
     bool accepting; /* a task is in accept: it frees the listener that is closed meanwhile */
     bool closed;
 };
@@ -293,6 +295,8 @@ static int accept_one(weft_listener *listener)
         if (result >= 0 || listener->closed)
             return (int)result;
         if (is_shortage((int)result)) {
+            if (listener->on_shortage != NULL)
+                listener->on_shortage(listener->on_shortage_arg, (int)result);
             int err = weft_sleep(pause);
             if (err < 0 || listener->closed)
                 return -ECANCELED;
@@ -332,6 +336,12 @@ int weft_listener_accept(weft_listener *listener, weft_stream **ret)
 void weft_listener_address(const weft_listener *listener, weft_address *ret)
 {
     *ret = listener->address;
+}
+
+void weft__listener_on_shortage(weft_listener *listener, void (*fn)(void *arg, int err), void *arg)
+{
+    listener->on_shortage = fn;
+    listener->on_shortage_arg = arg;
 }
 
 uint16_t weft_listener_port(const weft_listener *listener)

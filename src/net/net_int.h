@@ -67,6 +67,9 @@ int weft__sock_open(int family);
 /* -1 for a stream that is no socket, or closed. */
 int weft__sock_fd(weft_stream *stream);
 
+/* fn is told when accepting waits for want of descriptors or memory; it must not suspend. */
+void weft__listener_on_shortage(weft_listener *listener, void (*fn)(void *arg, int err), void *arg);
+
 /* ---- options ---- */
 
 int weft__socket_set(int fd, weft_socket_option option, int64_t value);

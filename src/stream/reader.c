@@ -290,3 +290,8 @@ size_t weft_reader_buffered(const weft_reader *reader)
 {
     return reader->len;
 }
+
+void weft__reader_rebind(weft_reader *reader, weft_stream *stream)
+{
+    reader->stream = stream;
+}

@@ -20,6 +20,9 @@ struct weft_stream {
 /* 1: an idle connection on which nothing came; 0: data, its end or an error, or nobody knows. */
 int weft__stream_is_quiet(weft_stream *stream);
 
+/* From now on the reader, which has nothing read ahead, reads from another stream. */
+void weft__reader_rebind(weft_reader *reader, weft_stream *stream);
+
 /* Takes the descriptor of a pipe, FIFO or terminal, on failure too; makes it non-blocking. */
 int weft__pipe_stream(int descriptor, weft_stream **ret);
 /* -1 for a stream that is none of these, or closed. */
