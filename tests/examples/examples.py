@@ -113,4 +113,10 @@ def the_guide_to_unreliable_apis_runs():
         run("unreliable_limits", base, expected="30 of 30\n")
 
 
+@tap.test
+def what_fails_is_tested_on_a_network_in_memory():
+    run("testing_retry", expected="5 attempts with waits of 13 s, 1000 times\n")
+    run("testing_partition", expected="1000000 bytes, 2 requests, 22 s\n")
+
+
 tap.main()
