@@ -508,7 +508,6 @@ void weft__free_tasks_done(struct weft__loop *loop);
 void weft__reap(struct weft__loop *loop);
 /* The present task was switched to for a look at its stack only. */
 void weft__visited(struct weft__loop *loop);
-void weft__switch_away(struct weft_task *self);
 void weft__start_child(struct weft_task *self, struct weft_task *child);
 /* The task's last call: its entry function returns what this returns. */
 void *weft__task_exit(struct weft_task *task);

@@ -243,7 +243,7 @@ static __attribute__((noinline)) void native_wait(struct weft__loop *loop)
 }
 
 /* Runs others until self, which is parked or in the ready queue, has its turn again. */
-void weft__switch_away(struct weft_task *self)
+static inline __attribute__((always_inline)) void switch_away(struct weft_task *self)
 {
     struct weft__loop *loop = self->loop;
     int saved = *loop->errno_at;
@@ -321,7 +321,7 @@ int64_t weft__park(struct weft_task *self, struct weft__wait *wait)
     self->parked_at = self->loop->now;
     if (__builtin_expect(self->loop->cancel_at != 0, 0) && wait->cancel != NULL)
         count_checkpoint(self);
-    weft__switch_away(self);
+    switch_away(self);
     self->wait = NULL;
     return self->wake_value;
 }
@@ -339,7 +339,7 @@ void weft__yield(struct weft_task *self)
 {
     struct weft__loop *loop = self->loop;
     ready_back(loop, self);
-    weft__switch_away(self);
+    switch_away(self);
 }
 
 __attribute__((cold)) int weft__cancel_error(struct weft_task *self)

@@ -1,8 +1,10 @@
 /* Tasks that say when they are ready, and tasks of the background. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <weft/debug.h>
 #include <weft/error.h>
 #include <weft/sync.h>
 #include <weft/testing.h>
@@ -401,8 +403,6 @@ VIRTUAL_TEST(background_without_a_function_is_refused)
     ASSERT_ERR(weft_background_spawn(NULL, NULL, NULL), -EINVAL);
 }
 
-#include <pthread.h>
-
 static void *plain_thread(void *arg)
 {
     struct ticker *ticker = arg;
@@ -418,4 +418,30 @@ TEST(background_task_of_a_plain_thread_ends_with_the_thread)
     ASSERT_INT_EQ(pthread_create(&thread, NULL, plain_thread, &ticker), 0);
     pthread_join(thread, NULL);
     ASSERT_INT_EQ(ticker.ended, -ECANCELED);
+}
+
+static int dump_with_background(void *arg)
+{
+    struct ticker *ticker = arg;
+    char text[8000] = "";
+    int fds[2];
+    ASSERT_INT_EQ(pipe(fds), 0);
+    ASSERT_OK(weft_background_spawn(tick, ticker, WEFT_SPAWN(.name = "ticker")));
+    weft_dump_tasks(fds[1]);
+    close(fds[1]);
+    size_t len = 0;
+    ssize_t n;
+    while ((n = read(fds[0], text + len, sizeof text - 1 - len)) > 0)
+        len += (size_t)n;
+    close(fds[0]);
+    ASSERT_STR_HAS(text, "background: 1 task");
+    ASSERT_STR_HAS(text, "ticker #");
+    return 0;
+}
+
+TEST(background_tasks_are_in_the_dump)
+{
+    struct ticker ticker = {0};
+    ASSERT_OK(
+        weft_run_with(dump_with_background, &ticker, WEFT_RUN(.backend = WEFT_BACKEND_VIRTUAL)));
 }
