@@ -61,13 +61,14 @@ const char *weft__file_backend(void)
     return backend_names[forced()];
 }
 
-/* Nothing else could run while this task waits, and nobody could send it a message. */
+/* Nothing else could run while this task waits, no time is up, nobody could send it a message. */
 static bool is_alone(const struct weft_task *self)
 {
     const struct weft__loop *loop = self->loop;
     if (loop->backend->kind == WEFT_BACKEND_VIRTUAL)
         return true;
     return loop->n_tasks == (self != &loop->native) && loop->n_pending == 0 &&
+           loop->ready_first == NULL && loop->timers.n == 0 &&
            atomic_load_explicit(&loop->inbox->refs, memory_order_relaxed) == 1;
 }
 

@@ -115,6 +115,11 @@ bool weft__mount_on_disk(int fd);
 int weft__whole_read_plain(const char *path, char **ret, size_t *ret_len);
 int weft__whole_write_plain(const char *path, const void *data, size_t len);
 
+/* Do so many tasks of this thread read files just now that the ring pays for what is cached? */
+bool weft__crowd_pays(const struct weft_task *self, const char *path);
+/* A whole file through the ring, for path on a disk; -EAGAIN: it is to be read otherwise. */
+int weft__crowd_read(const char *path, int flags, char **ret, size_t *ret_len);
+
 /* Sets "verb path: text" and returns err; a cancellation and missing memory keep their own. */
 int weft__file_fail(int64_t err, const char *verb, const char *path);
 

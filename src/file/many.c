@@ -10,17 +10,19 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fault.h"
+#include "base/limits.h"
 #include "file/file_int.h"
 
 enum {
     LIMIT_DEFAULT = 64,
     LIMIT_MAX = 256,
-    GUESS = 16 * 1024, /* bytes that are read before the size is asked for */
-    CHUNK = 16,        /* files of one job */
+    GUESS = 16 * 1024, /* bytes read where the slot has room for them; larger files get their own */
+    CHUNK = 16,        /* files of one job that reads */
+    CHUNK_WRITTEN = 64, /* and of one that writes */
     JOBS = 4
 };
 
@@ -55,6 +57,7 @@ struct slot {
     char *data; /* of a larger file */
     size_t len;
     size_t cap;
+    size_t size; /* of the file when it was opened */
     enum stage stage;
     int fd;
     int error;
@@ -139,7 +142,8 @@ static int chunk_worker(void *arg)
         if (many->next == many->n)
             break;
         struct chunk chunk = {.many = many, .from = many->next};
-        chunk.to = many->n - chunk.from < CHUNK ? many->n : chunk.from + CHUNK;
+        size_t most = many->writing ? CHUNK_WRITTEN : CHUNK;
+        chunk.to = many->n - chunk.from < most ? many->n : chunk.from + most;
         if (way == WEFT__FILE_NOWAIT)
             way = (int)weft__file_way_creating(self, many->items[chunk.from].path);
         many->next = chunk.to;
@@ -156,13 +160,17 @@ static int chunk_worker(void *arg)
     return 0;
 }
 
-static int run_chunks(struct many *many)
+static int run_chunks(struct many *many, bool alone)
 {
     struct many *workers[JOBS] = {many, many, many, many};
     size_t n_jobs = (many->n + CHUNK - 1) / CHUNK;
-    /* Creating holds the lock of the folder: more workers would wait for each other. */
-    size_t most = many->writing ? 1 : JOBS;
-    return weft_map(chunk_worker, workers, n_jobs < most ? n_jobs : most, sizeof workers[0], NULL);
+    /*
+     * Creating holds the lock of the folder: more workers would wait for each other.  Where nothing
+     * else could run meanwhile this task does it all.
+     */
+    if (many->writing || alone)
+        return chunk_worker(workers);
+    return weft_map(chunk_worker, workers, n_jobs < JOBS ? n_jobs : JOBS, sizeof workers[0], NULL);
 }
 
 /* ---- the ring ---- */
@@ -185,18 +193,36 @@ static void submit(struct slot *slot, const struct weft__sqe *sqe)
     weft__op_start(&slot->op);
 }
 
+/* What a test lets fail is not done, and ends like everything else. */
+static void submit_or_fail(struct slot *slot, const char *call, size_t *len,
+                           const struct weft__sqe *sqe)
+{
+    do {
+        slot->error = weft__fault_io(call, len);
+    } while (slot->error == -EINTR);
+    if (slot->error < 0) {
+        submit(slot, &(struct weft__sqe){.opcode = IORING_OP_NOP, .fd = -1});
+        return;
+    }
+    struct weft__sqe cut = *sqe;
+    if (len != NULL)
+        cut.len = (uint32_t)*len;
+    submit(slot, &cut);
+}
+
 static void submit_read(struct slot *slot)
 {
     slot->stage = STAGE_READ;
     char *to = slot->data != NULL ? slot->data : slot->guess;
     size_t left = slot->cap - slot->len;
-    submit(slot, &(struct weft__sqe){
-                     .opcode = IORING_OP_READ,
-                     .fd = slot->fd,
-                     .addr = (uintptr_t)(to + slot->len),
-                     .len = left < WEFT__FILE_INLINE_READ ? (uint32_t)left : WEFT__FILE_INLINE_READ,
-                     .off = slot->len,
-                 });
+    left = left < WEFT__FILE_INLINE_READ ? left : WEFT__FILE_INLINE_READ;
+    submit_or_fail(slot, "read", &left,
+                   &(struct weft__sqe){
+                       .opcode = IORING_OP_READ,
+                       .fd = slot->fd,
+                       .addr = (uintptr_t)(to + slot->len),
+                       .off = slot->len,
+                   });
 }
 
 static void submit_close(struct slot *slot, int err)
@@ -218,27 +244,18 @@ static bool begin(struct slot *slot)
     slot->len = 0;
     slot->cap = GUESS;
     many->n_active++;
-    int err = weft__file_fault_hit(WEFT__FILE_CALL_OPEN, NULL);
-    slot->error = err;
-    submit(slot,
-           &(struct weft__sqe){
-               .opcode = err < 0 ? IORING_OP_NOP : IORING_OP_OPENAT,
-               .fd = err < 0 ? -1 : AT_FDCWD,
-               .addr = err < 0 ? 0 : (uintptr_t)slot->item->path,
-               .op_flags = err < 0 ? 0 : O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK,
-           });
+    submit_or_fail(slot, "open", NULL,
+                   &(struct weft__sqe){
+                       .opcode = IORING_OP_OPENAT,
+                       .fd = AT_FDCWD,
+                       .addr = (uintptr_t)slot->item->path,
+                       .op_flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK,
+                   });
     return true;
 }
 
-/* The file has more than was guessed: room for all of it and one byte. */
-static int grow(struct slot *slot)
+static int make_room(struct slot *slot, size_t cap)
 {
-    struct stat st;
-    if (fstat(slot->fd, &st) < 0)
-        return -errno;
-    size_t cap = slot->cap * 2;
-    if (slot->data == NULL && st.st_size > GUESS)
-        cap = (size_t)st.st_size + 1;
     char *data = weft__realloc(slot->data, cap + 1);
     if (data == NULL)
         return -ENOMEM;
@@ -247,6 +264,24 @@ static int grow(struct slot *slot)
     slot->data = data;
     slot->cap = cap;
     return 0;
+}
+
+/*
+ * What is no regular file, or says that it is empty as those of /proc do, is not touched here:
+ * a piece taken from a pipe would be missing there.
+ */
+static int look(struct slot *slot)
+{
+    int err = weft__fault_syscall("stat");
+    if (err < 0)
+        return err == -EINTR ? -EAGAIN : err;
+    /* Cheaper than fstat: pipes and terminals have no end to seek, files of /proc none or 0,
+     * folders one far away. */
+    int64_t size = lseek(slot->fd, 0, SEEK_END);
+    if (size <= 0 || size > WEFT__LIMIT_FILE_STREAM)
+        return -EAGAIN;
+    slot->size = (size_t)size;
+    return slot->size < slot->cap ? 0 : make_room(slot, slot->size + 1);
 }
 
 /* The bytes become the item's. */
@@ -266,21 +301,26 @@ static int deliver(struct slot *slot)
     return 0;
 }
 
+static void opened(struct slot *slot)
+{
+    int err = look(slot);
+    if (err < 0)
+        submit_close(slot, err);
+    else
+        submit_read(slot);
+}
+
 static void read_ended(struct slot *slot, int64_t n)
 {
-    size_t left = slot->cap - slot->len;
-    int err = weft__file_fault_hit(WEFT__FILE_CALL_READ, NULL);
-    if (err < 0)
-        n = err;
+    int err = 0;
     if (n > 0)
         slot->len += (size_t)n;
-    if (n > 0 && slot->len == slot->cap) {
-        err = grow(slot);
-    } else if (n <= 0 ||
-               (size_t)n < (left < WEFT__FILE_INLINE_READ ? left : WEFT__FILE_INLINE_READ)) {
+    if (n <= 0 || (slot->len == slot->size && slot->len < slot->cap)) {
         submit_close(slot, n < 0 ? (int)n : slot->len == 0 ? -EAGAIN : 0);
         return;
     }
+    if (slot->len == slot->cap)
+        err = make_room(slot, slot->cap * 2);
     if (err < 0)
         submit_close(slot, err);
     else
@@ -305,16 +345,14 @@ static void slot_done(struct slot *slot, int err)
 
 static void advance(struct slot *slot)
 {
-    int64_t n = slot->op.result;
+    int64_t n = slot->error < 0 ? slot->error : slot->op.result;
     switch (slot->stage) {
     case STAGE_OPEN:
-        if (slot->error < 0)
-            n = slot->error;
         slot->fd = (int)n;
         if (n < 0)
             slot_done(slot, (int)n);
         else
-            submit_read(slot);
+            opened(slot);
         break;
     case STAGE_READ:
         read_ended(slot, n);
@@ -441,8 +479,8 @@ static int many_run(struct many *many)
         if (many->settled == NULL)
             return weft__fail_nomem();
     }
-    int err =
-        ring_pays(many, way) ? run_ring(many, limit < many->n ? limit : many->n) : run_chunks(many);
+    int err = ring_pays(many, way) ? run_ring(many, limit < many->n ? limit : many->n)
+                                   : run_chunks(many, way == WEFT__FILE_PLAIN);
     return many_end(many, err);
 }
 

@@ -179,7 +179,10 @@ static int whole_run(struct whole *whole)
     if (whole->from != NULL)
         way = (int)writing_way(whole, (enum weft__file_way)way);
     int err = -EAGAIN;
-    if (way == WEFT__FILE_NOWAIT) {
+    if (way == WEFT__FILE_NOWAIT && whole->from == NULL &&
+        weft__crowd_pays(whole->self, whole->path))
+        err = weft__crowd_read(whole->path, whole->flags, &whole->data, &whole->len);
+    if (err == -EAGAIN && way == WEFT__FILE_NOWAIT) {
         err = run(whole, WEFT__FILE_NOWAIT);
         way = WEFT__FILE_RING;
     }
