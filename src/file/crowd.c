@@ -63,20 +63,6 @@ static void leave(void)
         crowd.gap = crowd.gap == 0 ? 2 * FIRST_GAP : 2 * crowd.gap;
 }
 
-static int64_t submit(const char *call, size_t *len, const struct weft__sqe *sqe)
-{
-    struct weft__op op = {.kind = WEFT__OP_RING, .sqe = *sqe};
-    int64_t n;
-    do {
-        n = weft__fault_io(call, len);
-    } while (n == -EINTR);
-    if (n < 0)
-        return n;
-    if (len != NULL)
-        op.sqe.len = (uint32_t)*len;
-    return weft__op_run(&op, WEFT_FOREVER);
-}
-
 /* As many bytes as there were, fewer if the file has become shorter. */
 static int64_t read_all(int fd, char *data, size_t size)
 {
@@ -85,13 +71,13 @@ static int64_t read_all(int fd, char *data, size_t size)
     while (n > 0 && done < size) {
         size_t left = size - done;
         left = left < WEFT__FILE_INLINE_READ ? left : WEFT__FILE_INLINE_READ;
-        n = submit("read", &left,
-                   &(struct weft__sqe){
-                       .opcode = IORING_OP_READ,
-                       .fd = fd,
-                       .addr = (uintptr_t)(data + done),
-                       .off = done,
-                   });
+        n = weft__file_ring("read", &left,
+                            &(struct weft__sqe){
+                                .opcode = IORING_OP_READ,
+                                .fd = fd,
+                                .addr = (uintptr_t)(data + done),
+                                .off = done,
+                            });
         done += n > 0 ? (size_t)n : 0;
     }
     return n < 0 ? n : (int64_t)done;
@@ -150,13 +136,13 @@ static int read_opened(int fd, char **ret, size_t *ret_len)
 int weft__crowd_read(const char *path, int flags, char **ret, size_t *ret_len)
 {
     enter();
-    int64_t fd = submit("open", NULL,
-                        &(struct weft__sqe){
-                            .opcode = IORING_OP_OPENAT,
-                            .fd = AT_FDCWD,
-                            .addr = (uintptr_t)path,
-                            .op_flags = (uint32_t)(flags | O_NOFOLLOW),
-                        });
+    int64_t fd = weft__file_ring("open", NULL,
+                                 &(struct weft__sqe){
+                                     .opcode = IORING_OP_OPENAT,
+                                     .fd = AT_FDCWD,
+                                     .addr = (uintptr_t)path,
+                                     .op_flags = (uint32_t)(flags | O_NOFOLLOW),
+                                 });
     int err = fd < 0 ? (int)fd : read_opened((int)fd, ret, ret_len);
     if (fd >= 0)
         close((int)fd);

@@ -146,11 +146,7 @@ int weft__file_fail(int64_t err, const char *verb, const char *path)
 
 static int open_plain(const char *path, int flags, unsigned mode)
 {
-    int fd;
-    do {
-        fd = open(path, flags, mode);
-    } while (fd < 0 && errno == EINTR);
-    return fd < 0 ? -errno : fd;
+    return WEFT__FILE_CALL("open", NULL, open(path, flags, mode));
 }
 
 /* There is no openat2: said once by the kernel, or by what stands between. */
@@ -173,29 +169,37 @@ static int open_cached(const char *path, int flags)
     return -errno;
 }
 
-static int64_t run_ring(const struct weft__sqe *sqe)
+int64_t weft__file_ring(const char *call, size_t *len, const struct weft__sqe *sqe)
 {
     struct weft__op op = {.kind = WEFT__OP_RING, .sqe = *sqe};
+    int64_t n;
+    do {
+        n = weft__fault_io(call, len);
+    } while (n == -EINTR);
+    if (n < 0)
+        return n;
+    if (len != NULL)
+        op.sqe.len = (uint32_t)*len;
     return weft__op_run(&op, WEFT_FOREVER);
 }
 
 int weft__file_step_open(enum weft__file_way way, const char *path, int flags, unsigned mode)
 {
-    int err = weft__file_fault_hit(WEFT__FILE_CALL_OPEN, NULL);
-    if (err < 0)
-        return err;
     count_inline(0);
-    if (way == WEFT__FILE_NOWAIT)
-        return open_cached(path, flags);
+    if (way == WEFT__FILE_NOWAIT) {
+        int err = weft__fault_syscall("open");
+        return err == -EINTR ? -EAGAIN : err < 0 ? err : open_cached(path, flags);
+    }
     if (way != WEFT__FILE_RING)
         return open_plain(path, flags, mode);
-    return (int)run_ring(&(struct weft__sqe){
-        .opcode = IORING_OP_OPENAT,
-        .fd = AT_FDCWD,
-        .addr = (uintptr_t)path,
-        .len = mode,
-        .op_flags = (uint32_t)flags,
-    });
+    return (int)weft__file_ring("open", NULL,
+                                &(struct weft__sqe){
+                                    .opcode = IORING_OP_OPENAT,
+                                    .fd = AT_FDCWD,
+                                    .addr = (uintptr_t)path,
+                                    .len = mode,
+                                    .op_flags = (uint32_t)flags,
+                                });
 }
 
 /*
@@ -251,17 +255,18 @@ enum weft__file_way weft__file_way_creating(const struct weft_task *self, const 
 
 static int64_t read_plain(const struct weft__handle *handle, void *data, size_t len, int64_t offset)
 {
-    ssize_t n;
-    do {
-        n = offset < 0 ? read(handle->fd.fd, data, len) : pread(handle->fd.fd, data, len, offset);
-    } while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n;
+    return WEFT__FILE_CALL("read", &len,
+                           offset < 0 ? read(handle->fd.fd, data, len)
+                                      : pread(handle->fd.fd, data, len, offset));
 }
 
 static int64_t read_nowait(struct weft__handle *handle, void *data, size_t len, int64_t offset)
 {
-    struct iovec part = {.iov_base = data, .iov_len = len};
     if (handle->fs == WEFT__FILE_FS_UNKNOWN) {
+        int err = weft__fault_io("read", &len);
+        if (err < 0)
+            return err == -EINTR ? -EAGAIN : err;
+        struct iovec part = {.iov_base = data, .iov_len = len};
         ssize_t n = preadv2(handle->fd.fd, &part, 1, offset, RWF_NOWAIT);
         if (n >= 0)
             return n;
@@ -289,28 +294,25 @@ static int64_t transfer_ring(struct weft__handle *handle, uint8_t opcode, uintpt
                              size_t len, int64_t offset)
 {
     make_blocking(handle);
-    return run_ring(&(struct weft__sqe){
-        .opcode = opcode,
-        .fd = handle->fd.fd,
-        .off = (uint64_t)offset,
-        .addr = data,
-        .len = (uint32_t)len,
-    });
+    return weft__file_ring(opcode == IORING_OP_READ ? "read" : "write", &len,
+                           &(struct weft__sqe){
+                               .opcode = opcode,
+                               .fd = handle->fd.fd,
+                               .off = (uint64_t)offset,
+                               .addr = data,
+                           });
 }
 
 int64_t weft__file_step_read(enum weft__file_way way, struct weft__handle *handle, void *data,
                              size_t len, int64_t offset)
 {
-    int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_READ, &len);
-    if (n < 0)
-        return n;
     size_t max =
         way == WEFT__FILE_NOWAIT || way == WEFT__FILE_RING ? WEFT__FILE_INLINE_READ : IO_MAX;
     len = len < max ? len : max;
     if (way == WEFT__FILE_RING)
         return transfer_ring(handle, IORING_OP_READ, (uintptr_t)data, len, offset);
-    n = way == WEFT__FILE_NOWAIT ? read_nowait(handle, data, len, offset)
-                                 : read_plain(handle, data, len, offset);
+    int64_t n = way == WEFT__FILE_NOWAIT ? read_nowait(handle, data, len, offset)
+                                         : read_plain(handle, data, len, offset);
     count_inline(n);
     return n;
 }
@@ -318,50 +320,39 @@ int64_t weft__file_step_read(enum weft__file_way way, struct weft__handle *handl
 int64_t weft__file_step_write(enum weft__file_way way, struct weft__handle *handle,
                               const void *data, size_t len, int64_t offset)
 {
-    int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_WRITE, &len);
-    if (n < 0)
-        return n;
     len = len < IO_MAX ? len : IO_MAX;
     if (way == WEFT__FILE_NOWAIT && len > WEFT__FILE_INLINE_WRITE)
         return -EAGAIN;
     if (way == WEFT__FILE_RING)
         return transfer_ring(handle, IORING_OP_WRITE, (uintptr_t)data, len, offset);
-    do {
-        n = offset < 0 ? write(handle->fd.fd, data, len) : pwrite(handle->fd.fd, data, len, offset);
-    } while (n < 0 && errno == EINTR);
+    int64_t n = WEFT__FILE_CALL("write", &len,
+                                offset < 0 ? write(handle->fd.fd, data, len)
+                                           : pwrite(handle->fd.fd, data, len, offset));
     count_inline(n);
-    return n < 0 ? -errno : n;
+    return n;
 }
 
 static int step_sync(enum weft__file_way way, struct weft__handle *handle, bool data_only)
 {
-    int err = weft__file_fault_hit(WEFT__FILE_CALL_SYNC, NULL);
-    if (err < 0)
-        return err;
     if (way == WEFT__FILE_RING)
-        return (int)run_ring(&(struct weft__sqe){
-            .opcode = IORING_OP_FSYNC,
-            .fd = handle->fd.fd,
-            .op_flags = data_only ? IORING_FSYNC_DATASYNC : 0,
-        });
-    do {
-        err = data_only ? fdatasync(handle->fd.fd) : fsync(handle->fd.fd);
-    } while (err < 0 && errno == EINTR);
-    return err < 0 ? -errno : 0;
+        return (int)weft__file_ring("fsync", NULL,
+                                    &(struct weft__sqe){
+                                        .opcode = IORING_OP_FSYNC,
+                                        .fd = handle->fd.fd,
+                                        .op_flags = data_only ? IORING_FSYNC_DATASYNC : 0,
+                                    });
+    return WEFT__FILE_CALL("fsync", NULL,
+                           data_only ? fdatasync(handle->fd.fd) : fsync(handle->fd.fd));
 }
 
 static int step_truncate(struct weft__handle *handle, int64_t size)
 {
-    int err = weft__file_fault_hit(WEFT__FILE_CALL_TRUNCATE, NULL);
-    if (err < 0)
-        return err;
-    do {
-        err = ftruncate(handle->fd.fd, size);
-    } while (err < 0 && errno == EINTR);
-    return err < 0 ? -errno : 0;
+    return WEFT__FILE_CALL("truncate", NULL, ftruncate(handle->fd.fd, size));
 }
 
 /* ---- one step as a job of its own ---- */
+
+enum step_call { STEP_OPEN, STEP_READ, STEP_WRITE, STEP_SYNC, STEP_TRUNCATE };
 
 struct step {
     struct weft__handle *handle;
@@ -370,7 +361,7 @@ struct step {
     size_t len;
     int64_t offset;
     int64_t result;
-    enum weft__file_call call;
+    enum step_call call;
     int flags;
     unsigned mode;
 };
@@ -379,18 +370,18 @@ static int run_step(void *arg)
 {
     struct step *step = arg;
     switch (step->call) {
-    case WEFT__FILE_CALL_OPEN:
+    case STEP_OPEN:
         step->result = weft__file_step_open(WEFT__FILE_PLAIN, step->path, step->flags, step->mode);
         break;
-    case WEFT__FILE_CALL_READ:
+    case STEP_READ:
         step->result = weft__file_step_read(WEFT__FILE_PLAIN, step->handle, step->data, step->len,
                                             step->offset);
         break;
-    case WEFT__FILE_CALL_WRITE:
+    case STEP_WRITE:
         step->result = weft__file_step_write(WEFT__FILE_PLAIN, step->handle, step->data, step->len,
                                              step->offset);
         break;
-    case WEFT__FILE_CALL_SYNC:
+    case STEP_SYNC:
         step->result = step_sync(WEFT__FILE_PLAIN, step->handle, step->flags != 0);
         break;
     default:
@@ -445,8 +436,8 @@ int weft__file_do_open(struct weft_task *self, enum weft__file_way way, const ch
     if (way == WEFT__FILE_RING)
         way = weft__file_way_waiting(self, IORING_OP_OPENAT);
     if (way == WEFT__FILE_POOL)
-        fd = (int)offload_step(&(struct step){
-            .call = WEFT__FILE_CALL_OPEN, .path = path, .flags = flags, .mode = mode});
+        fd = (int)offload_step(
+            &(struct step){.call = STEP_OPEN, .path = path, .flags = flags, .mode = mode});
     else if (way != WEFT__FILE_NOWAIT)
         fd = weft__file_step_open(way, path, flags, mode);
     return fd == -ENXIO ? weft__stream_open_fifo(path, flags) : fd;
@@ -469,11 +460,8 @@ int64_t weft__file_do_read(struct weft_task *self, enum weft__file_way way,
         way = weft__file_way_waiting(self, IORING_OP_READ);
     if (way != WEFT__FILE_POOL)
         return weft__file_step_read(way, handle, data, len, offset);
-    return offload_step(&(struct step){.call = WEFT__FILE_CALL_READ,
-                                       .handle = handle,
-                                       .data = data,
-                                       .len = len,
-                                       .offset = offset});
+    return offload_step(&(struct step){
+        .call = STEP_READ, .handle = handle, .data = data, .len = len, .offset = offset});
 }
 
 int64_t weft__file_do_write(struct weft_task *self, enum weft__file_way way,
@@ -494,7 +482,7 @@ int64_t weft__file_do_write(struct weft_task *self, enum weft__file_way way,
         way = weft__file_way_waiting(self, IORING_OP_WRITE);
     if (way != WEFT__FILE_POOL)
         return weft__file_step_write(way, handle, data, len, offset);
-    return offload_step(&(struct step){.call = WEFT__FILE_CALL_WRITE,
+    return offload_step(&(struct step){.call = STEP_WRITE,
                                        .handle = handle,
                                        .data = (void *)(uintptr_t)data,
                                        .len = len,
@@ -509,7 +497,7 @@ int weft__file_do_sync(struct weft_task *self, enum weft__file_way way, struct w
     if (way != WEFT__FILE_POOL)
         return step_sync(way, handle, data_only);
     return (int)offload_step(
-        &(struct step){.call = WEFT__FILE_CALL_SYNC, .handle = handle, .flags = data_only});
+        &(struct step){.call = STEP_SYNC, .handle = handle, .flags = data_only});
 }
 
 int weft__file_do_truncate(struct weft_task *self, enum weft__file_way way,
@@ -519,5 +507,5 @@ int weft__file_do_truncate(struct weft_task *self, enum weft__file_way way,
     if (way == WEFT__FILE_PLAIN)
         return step_truncate(handle, size);
     return (int)offload_step(
-        &(struct step){.call = WEFT__FILE_CALL_TRUNCATE, .handle = handle, .offset = size});
+        &(struct step){.call = STEP_TRUNCATE, .handle = handle, .offset = size});
 }

@@ -15,6 +15,7 @@
 #include <weft/file.h>
 #include <weft/file_more.h>
 
+#include "base/fault.h"
 #include "run/run_int.h"
 
 enum {
@@ -43,6 +44,24 @@ struct weft__handle {
     bool direct;       /* O_DIRECT, until a transfer is not aligned */
     bool await_writer; /* a FIFO whose first writer has not come: its end is not the end */
 };
+
+/*
+ * A system call that moves up to *len_ bytes, by its name for weft_testing_fail_op: its result or
+ * the negative errno.  It is made again where a signal interrupts it.
+ */
+#define WEFT__FILE_CALL(call_, len_, ...)                                                          \
+    ({                                                                                             \
+        __typeof__(__VA_ARGS__) result_;                                                           \
+        do {                                                                                       \
+            result_ = weft__fault_io(call_, len_);                                                 \
+            if (result_ == 0) {                                                                    \
+                result_ = (__VA_ARGS__);                                                           \
+                if (result_ < 0)                                                                   \
+                    result_ = -errno;                                                              \
+            }                                                                                      \
+        } while (result_ == -EINTR);                                                               \
+        result_;                                                                                   \
+    })
 
 /* How a system call is made. */
 enum weft__file_way {
@@ -117,6 +136,8 @@ int weft__whole_write_plain(const char *path, const void *data, size_t len);
 
 /* Do so many tasks of this thread read files just now that the ring pays for what is cached? */
 bool weft__crowd_pays(const struct weft_task *self, const char *path);
+/* An operation of the ring, by its name as in WEFT__FILE_CALL; *len is its length. */
+int64_t weft__file_ring(const char *call, size_t *len, const struct weft__sqe *sqe);
 /* A whole file through the ring, for path on a disk; -EAGAIN: it is to be read otherwise. */
 int weft__crowd_read(const char *path, int flags, char **ret, size_t *ret_len);
 
@@ -221,33 +242,5 @@ int64_t weft__text_tell(struct weft_file *file, struct weft_task *self, enum wef
 int64_t weft__text_seek(struct weft_file *file, struct weft_task *self, enum weft__file_way way,
                         int64_t offset, int whence);
 int weft__text_copy(const struct weft__text *text, struct weft__text **ret);
-
-/* ---- a seam for tests ---- */
-
-enum weft__file_call {
-    WEFT__FILE_CALL_NONE,
-    WEFT__FILE_CALL_OPEN,
-    WEFT__FILE_CALL_READ,
-    WEFT__FILE_CALL_WRITE,
-    WEFT__FILE_CALL_STAT,
-    WEFT__FILE_CALL_SYNC,
-    WEFT__FILE_CALL_TRUNCATE,
-    WEFT__FILE_CALL_LOCK,
-    WEFT__FILE_CALL_ALLOCATE,
-    WEFT__FILE_CALL_CLOSE
-};
-
-/* The nth call of a kind, counted down, fails with error; or, with error 0, is cut to limit. */
-struct weft__file_fault {
-    enum weft__file_call call;
-    unsigned nth;
-    int error;
-    size_t limit;
-    bool and_later;
-};
-/* Of the whole process, for a test has one task that does I/O, on whatever thread. */
-extern struct weft__file_fault weft__file_fault;
-/* 0, or the error that the test wants; *len may be cut. */
-int weft__file_fault_hit(enum weft__file_call call, size_t *len);
 
 #endif

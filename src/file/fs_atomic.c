@@ -36,20 +36,14 @@ struct atomic {
     char temp[WEFT__FS_TEMP_NAME];
 };
 
-static int outcome(int result)
-{
-    return result < 0 ? -errno : 0;
-}
-
 static int make_temp(struct atomic *a, unsigned mode)
 {
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
     if (!weft__fs_fault.no_tmpfile)
-        a->fd = openat(a->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+        a->fd = WEFT__FS_SYS("open", openat(a->folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
     if (a->fd >= 0)
         return 0;
+    if (!weft__fs_fault.no_tmpfile && !weft__fs_has_no_tmpfile(errno))
+        return -errno;
     a->fd = weft__fs_temp_create(a->folder, a->temp, mode);
     a->named = a->fd >= 0;
     return a->fd < 0 ? a->fd : 0;
@@ -59,15 +53,14 @@ static int write_bytes(struct atomic *a)
 {
     for (size_t done = 0; done < a->len;) {
         size_t rest = a->len - done;
-        int err = weft__fs_step();
-        if (err == 0)
-            err = weft__fs_tick(&a->job);
+        int err = weft__fs_tick(&a->job);
         if (err < 0)
             return err;
-        ssize_t n = write(a->fd, a->data + done, rest < WEFT__FS_PIECE ? rest : WEFT__FS_PIECE);
-        if (n < 0 && errno != EINTR)
+        size_t len = rest < WEFT__FS_PIECE ? rest : WEFT__FS_PIECE;
+        ssize_t n = WEFT__FS_MOVE("write", &len, write(a->fd, a->data + done, len));
+        if (n < 0)
             return -errno;
-        done += n > 0 ? (size_t)n : 0;
+        done += (size_t)n;
     }
     return 0;
 }
@@ -76,34 +69,29 @@ static int write_bytes(struct atomic *a)
 static int dress(struct atomic *a, const struct stat *old)
 {
     struct stat st;
-    int err = weft__fs_step();
-    if (err < 0 || old == NULL)
-        return err;
+    if (old == NULL)
+        return 0;
     if (fstat(a->fd, &st) < 0)
         return -errno;
     if ((st.st_uid != old->st_uid || st.st_gid != old->st_gid) &&
         fchown(a->fd, old->st_uid, old->st_gid) < 0 && errno != EPERM)
         return -errno;
-    return outcome(fchmod(a->fd, old->st_mode & 07777));
+    return WEFT__FS_TRY("fchmod", fchmod(a->fd, old->st_mode & 07777));
 }
 
 static int sync_bytes(struct atomic *a)
 {
     if (a->options.durability == WEFT_DURABILITY_NONE)
         return 0;
-    int err = weft__fs_step();
-    return err < 0 ? err : outcome(fdatasync(a->fd));
+    return WEFT__FS_TRY("fdatasync", fdatasync(a->fd));
 }
 
 /* A name for the file that has none. */
 static int link_as(struct atomic *a, const char *name)
 {
     char self[64];
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
     snprintf(self, sizeof self, "/proc/self/fd/%d", a->fd);
-    return outcome(linkat(AT_FDCWD, self, a->folder, name, AT_SYMLINK_FOLLOW));
+    return WEFT__FS_TRY("link", linkat(AT_FDCWD, self, a->folder, name, AT_SYMLINK_FOLLOW));
 }
 
 static int give_temp_name(struct atomic *a)
@@ -126,18 +114,18 @@ static int publish(struct atomic *a)
     if (!a->named)
         err = give_temp_name(a);
     if (err == 0)
-        err = weft__fs_step();
+        err = weft__fs_step("close");
+    if (err == -EINTR)
+        err = 0;
     if (err == 0) {
         err = close(a->fd) < 0 && errno != EINTR ? -errno : 0;
         a->fd = -1;
     }
-    if (err == 0)
-        err = weft__fs_step();
     if (err < 0)
         return err;
     if (a->options.exclusive)
-        return outcome(linkat(a->folder, a->temp, a->folder, a->name, 0));
-    err = outcome(renameat(a->folder, a->temp, a->folder, a->name));
+        return WEFT__FS_TRY("link", linkat(a->folder, a->temp, a->folder, a->name, 0));
+    err = WEFT__FS_TRY("rename", renameat(a->folder, a->temp, a->folder, a->name));
     a->named = err < 0;
     return err;
 }
@@ -175,17 +163,18 @@ static int run_atomic(void *arg)
     a->fd = -1;
     a->folder = weft__fs_open_parent(path, &a->name);
     int err = a->folder < 0 ? a->folder : strchr(a->name, '/') != NULL ? -EISDIR : 0;
+    /* A folder that may not be read cannot be synced either: not found out when all is done. */
+    if (err == 0 && a->options.durability == WEFT_DURABILITY_FULL &&
+        (fcntl(a->folder, F_GETFL) & O_PATH) != 0)
+        err = -EACCES;
     if (err == 0)
         err = replace(a);
     if (a->fd >= 0)
         close(a->fd);
     if (a->named)
         unlinkat(a->folder, a->temp, 0);
-    if (err == 0 && a->options.durability == WEFT_DURABILITY_FULL) {
-        err = weft__fs_step();
-        if (err == 0)
-            err = outcome(fsync(a->folder));
-    }
+    if (err == 0 && a->options.durability == WEFT_DURABILITY_FULL)
+        err = WEFT__FS_TRY("fsync", fsync(a->folder));
     if (a->folder >= 0)
         close(a->folder);
     return err < 0 ? weft__fs_fail(err, "write %s", a->path) : 0;

@@ -34,17 +34,13 @@ struct bytes {
 static int write_all(int fd, const char *data, size_t len, int64_t offset)
 {
     while (len > 0) {
-        int err = weft__fs_step();
-        ssize_t n = err < 0 ? err : pwrite(fd, data, len, offset);
-        if (err < 0)
-            return err;
-        if (n < 0 && errno != EINTR)
+        size_t now = len;
+        ssize_t n = WEFT__FS_MOVE("write", &now, pwrite(fd, data, now, offset));
+        if (n < 0)
             return -errno;
-        if (n > 0) {
-            data += n;
-            len -= (size_t)n;
-            offset += n;
-        }
+        data += n;
+        len -= (size_t)n;
+        offset += n;
     }
     return 0;
 }
@@ -57,16 +53,11 @@ static int64_t piece_by_hand(struct bytes *bytes, int64_t offset, size_t len)
         if (bytes->buffer == NULL)
             return -ENOMEM;
     }
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    ssize_t n;
-    do {
-        n = pread(bytes->in, bytes->buffer, len < BUFFER ? len : BUFFER, offset);
-    } while (n < 0 && errno == EINTR);
+    len = len < BUFFER ? len : BUFFER;
+    ssize_t n = WEFT__FS_MOVE("read", &len, pread(bytes->in, bytes->buffer, len, offset));
     if (n <= 0)
         return n < 0 ? -errno : 0;
-    err = write_all(bytes->out, bytes->buffer, (size_t)n, offset);
+    int err = write_all(bytes->out, bytes->buffer, (size_t)n, offset);
     return err < 0 ? err : n;
 }
 
@@ -76,15 +67,11 @@ static int64_t piece(struct bytes *bytes, int64_t offset, size_t len)
     int64_t out_at = offset;
     if (bytes->no_range || weft__fs_fault.no_range)
         return piece_by_hand(bytes, offset, len);
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    ssize_t n = copy_file_range(bytes->in, &in_at, bytes->out, &out_at,
-                                len < WEFT__FS_PIECE ? len : WEFT__FS_PIECE, 0);
+    size_t now = len < WEFT__FS_PIECE ? len : WEFT__FS_PIECE;
+    ssize_t n = WEFT__FS_MOVE("copy_file_range", &now,
+                              copy_file_range(bytes->in, &in_at, bytes->out, &out_at, now, 0));
     if (n > 0)
         return n;
-    if (n < 0 && errno == EINTR)
-        return piece_by_hand(bytes, offset, len);
     if (n < 0 && errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS &&
         errno != EPERM)
         return -errno;
@@ -136,13 +123,11 @@ int weft__fs_copy_bytes(struct weft__fs_job *job, int in, int out, int64_t size)
 {
     struct bytes bytes = {.job = job, .in = in, .out = out};
     int64_t end;
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
     if (size > 0 && !weft__fs_fault.no_clone && ioctl(out, FICLONE, in) == 0)
         return 0;
     /* The files of /proc have no size and no end but that of reading. */
-    err = size > 0 ? copy_spans(&bytes, size) : copy_span(&bytes, 0, WEFT__LIMIT_FILE_STREAM, &end);
+    int err =
+        size > 0 ? copy_spans(&bytes, size) : copy_span(&bytes, 0, WEFT__LIMIT_FILE_STREAM, &end);
     if (bytes.buffer != NULL)
         weft__pages_free(bytes.buffer, BUFFER);
     return err;
@@ -170,12 +155,10 @@ static void copy_xattrs(int in, int out)
 int weft__fs_preserve(int in, int out, const struct stat *st)
 {
     const struct timespec times[] = {st->st_atim, st->st_mtim};
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
     if (in >= 0)
         copy_xattrs(in, out);
-    if (fchmod(out, st->st_mode & 07777) < 0 || futimens(out, times) < 0)
+    if (WEFT__FS_SYS("fchmod", fchmod(out, st->st_mode & 07777)) < 0 ||
+        WEFT__FS_SYS("utime", futimens(out, times)) < 0)
         return -errno;
     return 0;
 }
@@ -186,16 +169,16 @@ int weft__fs_preserve(int in, int out, const struct stat *st)
 static int open_target(const struct weft__fs_copy *copy, const struct stat *in, bool *ret_created)
 {
     struct stat st;
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    int fd = openat(copy->to_folder, copy->to, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-                    in->st_mode & 0777);
+    int err = 0;
+    int fd =
+        WEFT__FS_SYS("open", openat(copy->to_folder, copy->to,
+                                    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, in->st_mode & 0777));
     *ret_created = fd >= 0;
     if (fd >= 0 || errno != EEXIST || copy->exclusive)
         return fd >= 0 ? fd : -errno;
-    fd = openat(copy->to_folder, copy->to,
-                O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (copy->stay ? O_NOFOLLOW : 0));
+    fd = WEFT__FS_SYS("open", openat(copy->to_folder, copy->to,
+                                     O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
+                                         (copy->stay ? O_NOFOLLOW : 0)));
     if (fd < 0)
         return -errno;
     if (fstat(fd, &st) < 0)
@@ -204,7 +187,7 @@ static int open_target(const struct weft__fs_copy *copy, const struct stat *in, 
         err = WEFT__FS_SAME;
     else if (!S_ISREG(st.st_mode))
         err = WEFT__FS_SPECIAL;
-    else if (ftruncate(fd, 0) < 0)
+    else if (WEFT__FS_SYS("truncate", ftruncate(fd, 0)) < 0)
         err = -errno;
     if (err < 0) {
         close(fd);
@@ -216,12 +199,10 @@ static int open_target(const struct weft__fs_copy *copy, const struct stat *in, 
 static int copy_link(const struct weft__fs_copy *copy)
 {
     char target[WEFT__FS_PATH];
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    ssize_t n = readlinkat(copy->from_folder, copy->from, target, sizeof target - 1);
+    ssize_t n = WEFT__FS_TRY("readlink",
+                             readlinkat(copy->from_folder, copy->from, target, sizeof target - 1));
     if (n < 0)
-        return -errno;
+        return (int)n;
     target[n] = '\0';
     return symlinkat(target, copy->to_folder, copy->to) < 0 ? -errno : 0;
 }
@@ -242,7 +223,8 @@ static int copy_opened(const struct weft__fs_copy *copy, int in)
     int err = weft__fs_copy_bytes(copy->job, in, out, st.st_size);
     if (err == 0 && copy->preserve)
         err = weft__fs_preserve(in, out, &st);
-    int close_err = weft__fs_step();
+    int close_err = weft__fs_step("close");
+    close_err = close_err == -EINTR ? 0 : close_err;
     if (close(out) < 0 && errno != EINTR && close_err == 0)
         close_err = -errno;
     err = err < 0 ? err : close_err;
@@ -253,17 +235,14 @@ static int copy_opened(const struct weft__fs_copy *copy, int in)
 
 int weft__fs_copy_one(const struct weft__fs_copy *copy)
 {
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    int in =
-        openat(copy->from_folder, copy->from,
-               O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (copy->keep_links ? O_NOFOLLOW : 0));
+    int in = WEFT__FS_SYS("open", openat(copy->from_folder, copy->from,
+                                         O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
+                                             (copy->keep_links ? O_NOFOLLOW : 0)));
     if (in < 0 && errno == ELOOP && copy->keep_links)
         return copy_link(copy);
     if (in < 0)
         return errno == ENXIO ? WEFT__FS_SPECIAL : -errno;
-    err = copy_opened(copy, in);
+    int err = copy_opened(copy, in);
     close(in);
     return err;
 }

@@ -55,11 +55,8 @@ static void set_here(struct tree_copy *copy, int fd)
 
 static int open_folder(int folder, const char *name)
 {
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? -errno : fd;
+    return WEFT__FS_TRY("open",
+                        openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
 }
 
 /* Where the kernel, or a filter, has no openat2: from the root, part by part. */
@@ -99,10 +96,7 @@ static int go_up(struct tree_copy *copy)
         return walk_up(copy, at, at + len);
     memcpy(path, at, len);
     path[len] = '\0';
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    long fd = syscall(SYS_openat2, copy->out, path, &how, sizeof how);
+    long fd = WEFT__FS_SYS("open", syscall(SYS_openat2, copy->out, path, &how, sizeof how));
     if (fd < 0)
         return walk_up(copy, at, at + len);
     set_here(copy, (int)fd);
@@ -114,7 +108,7 @@ static int make_folder(const struct tree_copy *copy, unsigned mode)
 {
     const char *name = weft__fs_tree_name(&copy->tree);
     struct stat st;
-    if (mkdirat(copy->here, name, mode) == 0)
+    if (WEFT__FS_SYS("mkdir", mkdirat(copy->here, name, mode)) == 0)
         return 0;
     int err = -errno;
     if (err == -EEXIST && copy->options.exist_ok &&
@@ -126,17 +120,14 @@ static int make_folder(const struct tree_copy *copy, unsigned mode)
 static int enter_folder(struct tree_copy *copy)
 {
     struct stat st;
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    if (fstat(weft__fs_tree_fd(&copy->tree), &st) < 0)
+    if (WEFT__FS_SYS("stat", fstat(weft__fs_tree_fd(&copy->tree), &st)) < 0)
         return -errno;
     if (st.st_ino == copy->target.st_ino && st.st_dev == copy->target.st_dev) {
         copy->into_itself = true;
         copy->tree.skip = true;
         return 0;
     }
-    err = make_folder(copy, (st.st_mode & 0777) | 0700);
+    int err = make_folder(copy, (st.st_mode & 0777) | 0700);
     int fd = err < 0 ? err : open_folder(copy->here, weft__fs_tree_name(&copy->tree));
     if (fd < 0)
         return fd;
@@ -196,13 +187,10 @@ static int copy_content(struct tree_copy *copy)
 /* Makes the new tree's root and opens it. */
 static int open_target(struct tree_copy *copy, const struct stat *from)
 {
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    if (mkdir(copy->to, (from->st_mode & 0777) | 0700) < 0 &&
+    if (WEFT__FS_SYS("mkdir", mkdir(copy->to, (from->st_mode & 0777) | 0700)) < 0 &&
         (errno != EEXIST || !copy->options.exist_ok))
         return -errno;
-    copy->out = open(copy->to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    copy->out = WEFT__FS_SYS("open", open(copy->to, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (copy->out < 0)
         return -errno;
     copy->here = copy->out;
@@ -218,10 +206,8 @@ static int copy_tree(struct tree_copy *copy)
     struct stat st;
     copy->out = -1;
     copy->here = -1;
-    int err = weft__fs_step();
-    int fd = err == 0 ? open(copy->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (err == 0 && fd < 0)
-        err = -errno;
+    int fd = WEFT__FS_TRY("open", open(copy->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int err = fd < 0 ? fd : 0;
     if (err < 0)
         return weft__fs_copy_fail(err, "copy", copy->from, copy->to);
     if (fstat(fd, &st) < 0)
@@ -339,29 +325,20 @@ static int move_file(struct call *call)
         .keep_links = true,
     });
     if (err == 0) {
-        err = weft__fs_step();
-        if (err == 0 && renameat(folder, temp, folder, name) < 0)
-            err = -errno;
+        err = WEFT__FS_TRY("rename", renameat(folder, temp, folder, name));
         if (err < 0)
             unlinkat(folder, temp, 0);
     }
     close(folder);
-    if (err == 0)
-        err = weft__fs_step();
-    if (err == 0 && unlink(call->from) < 0)
-        err = -errno;
-    return err;
+    return err < 0 ? err : WEFT__FS_TRY("unlink", unlink(call->from));
 }
 
 static int run_move(void *arg)
 {
     struct call *call = arg;
     struct stat st;
-    int err = weft__fs_step();
-    if (err == 0 && weft__fs_fault.other_device)
-        err = -EXDEV;
-    if (err == 0 && rename(call->from, call->to) < 0)
-        err = -errno;
+    int err =
+        weft__fs_fault.other_device ? -EXDEV : WEFT__FS_TRY("rename", rename(call->from, call->to));
     if (err != -EXDEV)
         return err < 0 ? weft__fs_fail(err, "move %s to %s", call->from, call->to) : 0;
     if (lstat(call->from, &st) < 0)

@@ -32,10 +32,7 @@ static int fill(struct weft__fs_scan *scan, int fd)
             return -ENOMEM;
         scan->cap = BATCH;
     }
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    long n = syscall(SYS_getdents64, fd, scan->bytes, scan->cap);
+    long n = WEFT__FS_SYS("getdents", syscall(SYS_getdents64, fd, scan->bytes, scan->cap));
     scan->pos = 0;
     scan->end = n > 0 ? (size_t)n : 0;
     return n < 0 ? -errno : n > 0;
@@ -119,11 +116,8 @@ static int run_refill(void *arg)
 static int run_open(void *arg)
 {
     struct weft_dir *dir = arg;
-    int err = weft__fs_step();
-    if (err == 0)
-        dir->fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (err == 0 && dir->fd < 0)
-        err = -errno;
+    dir->fd = WEFT__FS_SYS("open", open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int err = dir->fd < 0 ? -errno : 0;
     return err < 0 ? weft__fs_fail(err, "open folder %s", dir->path) : refill(dir);
 }
 
@@ -234,11 +228,8 @@ static int collect(struct listing *list)
 static int run_listdir(void *arg)
 {
     struct listing *list = arg;
-    int err = weft__fs_step();
-    if (err == 0)
-        list->fd = open(list->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (err == 0 && list->fd < 0)
-        err = -errno;
+    list->fd = WEFT__FS_SYS("open", open(list->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int err = list->fd < 0 ? -errno : 0;
     if (err < 0)
         return weft__fs_fail(err, "open folder %s", list->path);
     err = collect(list);

@@ -50,10 +50,8 @@ static int run_open(void *arg)
     struct follow *follow = arg;
     struct stat st;
     int64_t size;
-    int err = weft__fs_step();
-    int fd = err == 0 ? open(follow->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
-    if (err == 0 && fd < 0)
-        err = errno == ENOENT ? 0 : -errno;
+    int fd = WEFT__FS_SYS("open", open(follow->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    int err = fd < 0 && errno != ENOENT ? -errno : 0;
     if (err < 0)
         return weft__fs_fail(err, "follow %s", follow->path);
     if (fd < 0)
@@ -80,9 +78,6 @@ static int run_begin(void *arg)
         return weft__fail(-ENAMETOOLONG, "follow: the path is too long");
     memcpy(folder, len > 0 ? follow->path : ".", len > 0 ? len : 1);
     folder[len > 0 ? len : 1] = '\0';
-    int err = weft__fs_step();
-    if (err < 0)
-        return weft__fs_fail(err, "follow %s", follow->path);
     /* Without inotify looking each second is enough. */
     follow->notes.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (follow->notes.fd >= 0)

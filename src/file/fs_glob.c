@@ -186,16 +186,20 @@ static bool has_magic(const struct part *part)
            memchr(part->text, '?', part->len) != NULL || memchr(part->text, '[', part->len) != NULL;
 }
 
+/* What cannot be read has no names that match. */
+static bool is_nothing(int err)
+{
+    return err == -ENOENT || err == -ENOTDIR || err == -EACCES || err == -ELOOP || err == -EPERM ||
+           err == -ENAMETOOLONG;
+}
+
 /* 1, 0, or what is no answer. */
 static int kind_at(const struct glob *glob, const char *path, int flags, bool want_dir)
 {
     struct stat st;
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    if (fstatat(glob->root, *path == '\0' ? "." : path, &st, flags) == 0)
+    if (WEFT__FS_SYS("stat", fstatat(glob->root, *path == '\0' ? "." : path, &st, flags)) == 0)
         return !want_dir || S_ISDIR(st.st_mode);
-    return errno == EIO || errno == ENOMEM ? -errno : 0;
+    return is_nothing(-errno) ? 0 : -errno;
 }
 
 /* A folder's name gets a slash behind it. */
@@ -267,20 +271,13 @@ static int one_entry(struct glob *glob, const struct place *place, const struct 
     return err;
 }
 
-/* What cannot be read has no names that match. */
-static bool is_nothing(int err)
-{
-    return err == -ENOENT || err == -ENOTDIR || err == -EACCES || err == -ELOOP || err == -EPERM;
-}
-
 static int scan(struct glob *glob, const struct place *place, const struct part *part)
 {
     struct weft__fs_entry entry;
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    int fd = openat(glob->root, *place->path == '\0' ? "." : place->path,
-                    O_RDONLY | O_DIRECTORY | O_CLOEXEC | (place->below ? O_NOFOLLOW : 0));
+    int err;
+    int fd = WEFT__FS_SYS(
+        "open", openat(glob->root, *place->path == '\0' ? "." : place->path,
+                       O_RDONLY | O_DIRECTORY | O_CLOEXEC | (place->below ? O_NOFOLLOW : 0)));
     if (fd < 0)
         return is_nothing(-errno) ? 0 : -errno;
     glob->scan.pos = 0;
@@ -327,9 +324,9 @@ static int run_glob(void *arg)
 {
     struct glob *glob = arg;
     const char *root = glob->options.root;
-    int err = root != NULL ? weft__fs_step() : 0;
-    if (err == 0 && root != NULL) {
-        glob->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err = 0;
+    if (root != NULL) {
+        glob->root = WEFT__FS_SYS("open", open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (glob->root < 0)
             err = -errno;
     }
@@ -341,6 +338,8 @@ static int run_glob(void *arg)
     if (err == -EMSGSIZE)
         return weft__fail(WEFT_ETOO_LONG, "glob %s: more than %d MiB of names, or too deep",
                           glob->pattern, WEFT__LIMIT_FS_NAMES / (1024 * 1024));
+    if (err < 0 && root != NULL)
+        return weft__fs_fail(err, "glob %s in %s", glob->pattern, root);
     return err < 0 ? weft__fs_fail(err, "glob %s", glob->pattern) : 0;
 }
 

@@ -7,6 +7,7 @@
 #ifndef WEFT_FILE_FS_INT_H
 #define WEFT_FILE_FS_INT_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +22,7 @@
 #include <weft/fs_watch.h>
 
 #include "base/buf.h"
+#include "base/fault.h"
 #include "run/run_int.h"
 
 enum {
@@ -76,6 +78,11 @@ weft_kind weft__fs_kind_of_mode(unsigned mode);
 int weft__fs_statx(int fd, const char *path, int flags, weft_stat_result *ret);
 /* ".weft-", random letters and ".tmp". */
 void weft__fs_temp_name(char *name);
+/* O_TMPFILE ended with this: the file system, or the kernel, has none. */
+static inline bool weft__fs_has_no_tmpfile(int error)
+{
+    return error == EOPNOTSUPP || error == EISDIR || error == EINVAL || error == ENOENT;
+}
 /* weft__fs_temp_name in a folder, with O_CREAT and O_EXCL: a descriptor. No message. */
 int weft__fs_temp_create(int folder, char *name, unsigned mode);
 
@@ -198,7 +205,36 @@ struct weft__fs_fault {
     void (*hook)(unsigned step); /* called at each step */
 };
 extern struct weft__fs_fault weft__fs_fault;
-/* 0, or the error that the test wants. */
-int weft__fs_step(void);
+/* 0, or the error that the test wants; call is its name for weft_testing_fail_op. */
+int weft__fs_step(const char *call);
+/* A system call that moves up to *len bytes, as weft__fault_io has cut them. */
+static inline int weft__fs_step_io(const char *call, size_t *len)
+{
+    int err = weft__fs_fault.on ? weft__fs_step(call) : 0;
+    return err < 0 || weft__fs_fault.on ? err : weft__fault_io(call, len);
+}
+
+/* System calls by their names, again where a signal interrupts them: -1 and errno ... */
+#define WEFT__FS_MOVE(call_, len_, ...)                                                            \
+    ({                                                                                             \
+        __typeof__(__VA_ARGS__) result_;                                                           \
+        do {                                                                                       \
+            int wanted_ = weft__fs_step_io(call_, len_);                                           \
+            if (wanted_ < 0) {                                                                     \
+                result_ = -1;                                                                      \
+                errno = -wanted_;                                                                  \
+            } else {                                                                               \
+                result_ = (__VA_ARGS__);                                                           \
+            }                                                                                      \
+        } while (result_ < 0 && errno == EINTR);                                                   \
+        result_;                                                                                   \
+    })
+#define WEFT__FS_SYS(call_, ...) WEFT__FS_MOVE(call_, NULL, __VA_ARGS__)
+/* ... or the negative errno. */
+#define WEFT__FS_TRY(call_, ...)                                                                   \
+    ({                                                                                             \
+        __typeof__(__VA_ARGS__) tried_ = WEFT__FS_SYS(call_, __VA_ARGS__);                         \
+        tried_ < 0 ? -errno : tried_;                                                              \
+    })
 
 #endif

@@ -26,12 +26,6 @@ struct name {
     unsigned flags;
 };
 
-/* The result of a system call that returns -1 and sets errno. */
-static int outcome(int result)
-{
-    return result < 0 ? -errno : result;
-}
-
 static int at_flags(unsigned flags)
 {
     return (flags & WEFT_NOFOLLOW) != 0 ? AT_SYMLINK_NOFOLLOW : 0;
@@ -47,9 +41,7 @@ static int no_path(const char *verb)
 static int run_unlink(void *arg)
 {
     const struct name *name = arg;
-    int err = weft__fs_step();
-    if (err == 0)
-        err = outcome(unlink(name->path));
+    int err = WEFT__FS_TRY("unlink", unlink(name->path));
     return err < 0 ? weft__fs_fail(err, "unlink %s", name->path) : 0;
 }
 
@@ -62,9 +54,7 @@ int weft_unlink(const char *path)
 static int run_rmdir(void *arg)
 {
     const struct name *name = arg;
-    int err = weft__fs_step();
-    if (err == 0)
-        err = outcome(rmdir(name->path));
+    int err = WEFT__FS_TRY("rmdir", rmdir(name->path));
     return err < 0 ? weft__fs_fail(err, "rmdir %s", name->path) : 0;
 }
 
@@ -113,13 +103,11 @@ static int run_rename(void *arg)
 {
     const struct name *name = arg;
     unsigned flags = 0;
-    int err = weft__fs_step();
     if ((name->flags & WEFT_RENAME_NOREPLACE) != 0)
         flags |= RENAME_NOREPLACE;
     if ((name->flags & WEFT_RENAME_EXCHANGE) != 0)
         flags |= RENAME_EXCHANGE;
-    if (err == 0)
-        err = outcome(renameat2(AT_FDCWD, name->path, AT_FDCWD, name->to, flags));
+    int err = WEFT__FS_TRY("rename", renameat2(AT_FDCWD, name->path, AT_FDCWD, name->to, flags));
     if (err == 0)
         return 0;
     if (err == -EINVAL && flags != 0)
@@ -175,9 +163,7 @@ int weft_renames(const char *from, const char *to)
 static int run_link(void *arg)
 {
     const struct name *name = arg;
-    int err = weft__fs_step();
-    if (err == 0)
-        err = outcome(linkat(AT_FDCWD, name->to, AT_FDCWD, name->path, 0));
+    int err = WEFT__FS_TRY("link", linkat(AT_FDCWD, name->to, AT_FDCWD, name->path, 0));
     return err < 0 ? weft__fs_fail(err, "link %s to %s", name->path, name->to) : 0;
 }
 
@@ -191,9 +177,7 @@ int weft_link(const char *target, const char *path)
 static int run_symlink(void *arg)
 {
     const struct name *name = arg;
-    int err = weft__fs_step();
-    if (err == 0)
-        err = outcome(symlink(name->to, name->path));
+    int err = WEFT__FS_TRY("symlink", symlink(name->to, name->path));
     return err < 0 ? weft__fs_fail(err, "symlink %s to %s", name->path, name->to) : 0;
 }
 
@@ -221,12 +205,9 @@ static int give(struct name *name, weft_fn fn, char **ret)
 static int run_readlink(void *arg)
 {
     struct name *name = arg;
-    int err = weft__fs_step();
-    ssize_t n = err == 0 ? readlink(name->path, name->result, WEFT__FS_PATH - 1) : 0;
+    ssize_t n = WEFT__FS_SYS("readlink", readlink(name->path, name->result, WEFT__FS_PATH - 1));
     if (n < 0)
-        err = -errno;
-    if (err < 0)
-        return weft__fs_fail(err, "readlink %s", name->path);
+        return weft__fs_fail(-errno, "readlink %s", name->path);
     name->result[n] = '\0';
     return 0;
 }
@@ -242,9 +223,7 @@ int weft_readlink(const char *path, char **ret)
 static int run_realpath(void *arg)
 {
     struct name *name = arg;
-    int err = weft__fs_step();
-    if (err == 0 && realpath(name->path, name->result) == NULL)
-        err = -errno;
+    int err = WEFT__FS_TRY("realpath", realpath(name->path, name->result) == NULL ? -1 : 0);
     return err < 0 ? weft__fs_fail(err, "realpath %s", name->path) : 0;
 }
 
@@ -321,9 +300,7 @@ int weft_abspath(const char *path, char **ret)
 static int run_chmod(void *arg)
 {
     const struct name *name = arg;
-    int err = weft__fs_step();
-    if (err == 0)
-        err = outcome(chmod(name->path, name->mode));
+    int err = WEFT__FS_TRY("chmod", chmod(name->path, name->mode));
     return err < 0 ? weft__fs_fail(err, "chmod %s", name->path) : 0;
 }
 
@@ -337,9 +314,8 @@ int weft_chmod(const char *path, unsigned mode)
 static int run_chown(void *arg)
 {
     const struct name *name = arg;
-    int err = weft__fs_step();
-    if (err == 0)
-        err = outcome(fchownat(AT_FDCWD, name->path, name->uid, name->gid, at_flags(name->flags)));
+    int err = WEFT__FS_TRY(
+        "chown", fchownat(AT_FDCWD, name->path, name->uid, name->gid, at_flags(name->flags)));
     return err < 0 ? weft__fs_fail(err, "chown %s", name->path) : 0;
 }
 
@@ -370,9 +346,7 @@ static int run_utime(void *arg)
 {
     const struct name *name = arg;
     const struct timespec times[] = {to_timespec(name->times[0]), to_timespec(name->times[1])};
-    int err = weft__fs_step();
-    if (err == 0)
-        err = outcome(utimensat(AT_FDCWD, name->path, times, at_flags(name->flags)));
+    int err = WEFT__FS_TRY("utime", utimensat(AT_FDCWD, name->path, times, at_flags(name->flags)));
     return err < 0 ? weft__fs_fail(err, "utime %s", name->path) : 0;
 }
 
@@ -387,9 +361,7 @@ int weft_utime(const char *path, int64_t atime, int64_t mtime, unsigned flags)
 static int run_access(void *arg)
 {
     const struct name *name = arg;
-    int err = weft__fs_step();
-    if (err == 0)
-        err = outcome(faccessat(AT_FDCWD, name->path, (int)name->mode, AT_EACCESS));
+    int err = WEFT__FS_TRY("access", faccessat(AT_FDCWD, name->path, (int)name->mode, AT_EACCESS));
     return err < 0 ? weft__fs_fail(err, "access %s", name->path) : 0;
 }
 
@@ -407,11 +379,7 @@ int weft_access(const char *path, unsigned mode)
 static int run_truncate(void *arg)
 {
     const struct name *name = arg;
-    int err = weft__fs_step();
-    while (err == 0 && truncate(name->path, name->size) < 0) {
-        if (errno != EINTR)
-            err = -errno;
-    }
+    int err = WEFT__FS_TRY("truncate", truncate(name->path, name->size));
     return err < 0 ? weft__fs_fail(err, "truncate %s", name->path) : 0;
 }
 
@@ -428,17 +396,16 @@ static int run_touch(void *arg)
 {
     const struct name *name = arg;
     const bool exclusive = (name->flags & WEFT_EXCLUSIVE) != 0;
-    int err = weft__fs_step();
-    if (err == 0 && !exclusive && utimensat(AT_FDCWD, name->path, NULL, 0) == 0)
+    int err = 0;
+    if (!exclusive && WEFT__FS_SYS("utime", utimensat(AT_FDCWD, name->path, NULL, 0)) == 0)
         return 0;
-    if (err == 0 && !exclusive && errno != ENOENT)
+    if (!exclusive && errno != ENOENT)
         err = -errno;
     if (err == 0) {
+        int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
         int fd =
-            open(name->path,
-                 O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (exclusive ? O_EXCL : 0),
-                 name->mode);
-        err = outcome(fd);
+            WEFT__FS_TRY("open", open(name->path, flags | (exclusive ? O_EXCL : 0), name->mode));
+        err = fd;
         if (fd >= 0)
             close(fd);
     }

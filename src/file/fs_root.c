@@ -49,14 +49,11 @@ static int beneath(const weft_root *root, const char *path, int flags, unsigned 
     struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
                            .mode = (flags & O_CREAT) != 0 ? mode : 0,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
     for (int i = 0; i < TRIES; i++) {
-        long fd = syscall(SYS_openat2, root->fd, path, &how, sizeof how);
+        long fd = WEFT__FS_SYS("open", syscall(SYS_openat2, root->fd, path, &how, sizeof how));
         if (fd >= 0)
             return (int)fd;
-        if (errno != EAGAIN && errno != EINTR)
+        if (errno != EAGAIN)
             break;
     }
     return -errno;
@@ -109,10 +106,7 @@ static int run(struct below *below)
 static int work_root(struct below *below)
 {
     weft_root *root = (weft_root *)(uintptr_t)below->root;
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    root->fd = open(root->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    root->fd = WEFT__FS_SYS("open", open(root->path, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (root->fd < 0)
         return -errno;
     int probe = beneath(root, ".", O_PATH | O_DIRECTORY, 0);
@@ -307,9 +301,11 @@ static int in_parent(struct below *below, int (*change)(struct below *, int, con
     int fd = parent(below->root, below->path, base);
     if (fd < 0)
         return fd;
-    int err = weft__fs_step();
-    if (err == 0)
-        err = change(below, fd, base);
+    int err;
+    do {
+        err = weft__fs_step("change");
+        err = err < 0 ? err : change(below, fd, base);
+    } while (err == -EINTR);
     close(fd);
     return err;
 }
@@ -384,7 +380,10 @@ static int run_remove_tree(void *arg)
     int fd = parent(below->root, below->path, base);
     if (fd < 0)
         return fail(below, fd);
-    int err = weft__fs_remove_tree(&below->job, fd, base, below->path);
+    char *shown = weft__asprintf("%s/%s", below->root->path, below->path);
+    int err =
+        shown == NULL ? weft__fail_nomem() : weft__fs_remove_tree(&below->job, fd, base, shown);
+    weft__free(shown);
     close(fd);
     return err;
 }

@@ -22,11 +22,11 @@ enum { FAIR_CALLS = 64, FAIR_TICKS = 64 };
 
 struct weft__fs_fault weft__fs_fault;
 
-int weft__fs_step(void)
+int weft__fs_step(const char *call)
 {
     struct weft__fs_fault *fault = &weft__fs_fault;
     if (__builtin_expect(!fault->on, 1))
-        return 0;
+        return weft__fault_syscall(call);
     fault->count++;
     if (fault->hook != NULL)
         fault->hook(fault->count);
@@ -128,10 +128,7 @@ int weft__fs_open_parent(const char *path, const char **ret_name)
         return -EISDIR;
     memcpy(folder, len > 0 ? path : ".", len > 0 ? len : 1);
     folder[len > 0 ? len : 1] = '\0';
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = WEFT__FS_SYS("open", open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd < 0 && errno == EACCES)
         fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -157,14 +154,10 @@ int weft__fs_temp_create(int folder, char *name, unsigned mode)
 {
     for (int attempt = 0; attempt < 100; attempt++) {
         weft__fs_temp_name(name);
-        int err = weft__fs_step();
-        if (err < 0)
-            return err;
-        int fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-        if (fd >= 0)
+        int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+        int fd = WEFT__FS_TRY("open", openat(folder, name, flags, mode));
+        if (fd != -EEXIST)
             return fd;
-        if (errno != EEXIST && errno != EINTR)
-            return -errno;
     }
     return -EEXIST;
 }

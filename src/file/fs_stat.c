@@ -63,14 +63,9 @@ void weft__fs_stat_fill(const struct statx *from, weft_stat_result *ret)
 int weft__fs_statx(int fd, const char *path, int flags, weft_stat_result *ret)
 {
     struct statx found;
-    int err = weft__fs_step();
+    int err = WEFT__FS_TRY("stat", statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, &found));
     if (err < 0)
         return err;
-    do {
-        err = statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, &found);
-    } while (err < 0 && errno == EINTR);
-    if (err < 0)
-        return -errno;
     weft__fs_stat_fill(&found, ret);
     return 0;
 }
@@ -312,9 +307,7 @@ static int run_statvfs(void *arg)
 {
     struct space *space = arg;
     struct statvfs vfs;
-    int err = weft__fs_step();
-    if (err == 0 && statvfs(space->path, &vfs) < 0)
-        err = -errno;
+    int err = WEFT__FS_TRY("statvfs", statvfs(space->path, &vfs));
     if (err < 0)
         return weft__fs_fail(err, "statvfs %s", space->path);
     space->found = (weft_statvfs_result){

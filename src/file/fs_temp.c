@@ -70,13 +70,10 @@ static void draw_letters(char *letters)
 
 static int make_one(struct temp *temp)
 {
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
+    const int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
     if (temp->kind == FOLDER)
-        return mkdir(temp->path, 0700) < 0 ? -errno : 0;
-    int fd = open(temp->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return fd < 0 ? -errno : fd;
+        return WEFT__FS_TRY("mkdir", mkdir(temp->path, 0700));
+    return WEFT__FS_TRY("open", open(temp->path, flags, 0600));
 }
 
 static int make_named(struct temp *temp)
@@ -103,13 +100,13 @@ static int run_make(void *arg)
 {
     struct temp *temp = arg;
     const char *folder = temp->options.dir;
-    int err = weft__fs_step();
-    if (err < 0)
-        return weft__fs_fail(err, "temporary file in %s", folder);
+    const int flags = O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC;
     if (temp->kind == ANONYMOUS && !weft__fs_fault.no_tmpfile) {
-        int fd = open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+        int fd = WEFT__FS_SYS("open", open(folder, flags, 0600));
         if (fd >= 0)
             return weft_file_from_fd(fd, "r+", WEFT_FILE(.name = folder), &temp->file);
+        if (!weft__fs_has_no_tmpfile(errno))
+            return weft__fs_fail(-errno, "temporary file in %s", folder);
     }
     return make_named(temp);
 }

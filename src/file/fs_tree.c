@@ -140,17 +140,14 @@ static int reopen(struct weft__fs_tree *tree, struct weft__fs_level *parent,
 {
     struct stat st;
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
     if (child->through_link) {
         char *path = weft__buf_bytes(&tree->path);
         char kept = path[parent->path_len];
         path[parent->path_len] = '\0';
-        parent->fd = open(path, flags);
+        parent->fd = WEFT__FS_SYS("open", open(path, flags));
         path[parent->path_len] = kept;
     } else {
-        parent->fd = openat(child->fd, "..", flags);
+        parent->fd = WEFT__FS_SYS("open", openat(child->fd, "..", flags));
     }
     if (parent->fd < 0)
         return -errno;
@@ -195,10 +192,8 @@ static int report(struct weft__fs_tree *tree, int error)
 static int enter(struct weft__fs_tree *tree, bool is_link)
 {
     int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
-    int err = weft__fs_step();
-    if (err < 0)
-        return report(tree, err);
-    int fd = openat(top(tree)->fd, weft__fs_tree_name(tree), is_link ? flags : flags | O_NOFOLLOW);
+    int fd = WEFT__FS_SYS("open", openat(top(tree)->fd, weft__fs_tree_name(tree),
+                                         is_link ? flags : flags | O_NOFOLLOW));
     if (fd < 0 && errno == ENOENT && !is_link)
         return 0;
     if (fd < 0 && (errno == ENOTDIR || errno == ELOOP || errno == ENOENT)) {
@@ -208,7 +203,7 @@ static int enter(struct weft__fs_tree *tree, bool is_link)
     if (fd < 0)
         return report(tree, -errno);
     tree->kind = WEFT_KIND_DIR;
-    err = push(tree, fd, is_link);
+    int err = push(tree, fd, is_link);
     if (err == -ENOMEM)
         return err;
     return err < 0 ? report(tree, err) : WEFT__FS_ENTER;
@@ -279,9 +274,8 @@ struct removal {
 static int unlink_here(struct removal *removal, int flags)
 {
     struct weft__fs_tree *tree = &removal->tree;
-    int err = weft__fs_step();
-    if (err == 0 && unlinkat(weft__fs_tree_fd(tree), weft__fs_tree_name(tree), flags) < 0)
-        err = -errno;
+    int err =
+        WEFT__FS_TRY("unlink", unlinkat(weft__fs_tree_fd(tree), weft__fs_tree_name(tree), flags));
     if (err == 0)
         removal->n_removed++;
     return err == -ENOENT ? 0 : err;
@@ -334,12 +328,10 @@ int weft__fs_remove_tree(struct weft__fs_job *job, int folder, const char *name,
     for (size_t before = SIZE_MAX, removed = 0; err == -ENOTEMPTY && removed != before;) {
         struct removal removal = {.job = job};
         before = removed;
-        err = weft__fs_step();
-        int fd = err == 0 ? openat(folder, name,
-                                   O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-                          : -1;
-        if (err == 0 && fd < 0)
-            err = -errno;
+        int fd = WEFT__FS_TRY(
+            "open",
+            openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+        err = fd < 0 ? fd : 0;
         if (err < 0)
             break;
         err = weft__fs_tree_open(&removal.tree, fd, shown, false);
@@ -351,9 +343,7 @@ int weft__fs_remove_tree(struct weft__fs_job *job, int folder, const char *name,
         if (err < 0)
             return err;
         removed += removal.n_removed;
-        err = weft__fs_step();
-        if (err == 0 && unlinkat(folder, name, AT_REMOVEDIR) < 0)
-            err = -errno;
+        err = WEFT__FS_TRY("rmdir", unlinkat(folder, name, AT_REMOVEDIR));
     }
     return err < 0 ? weft__fs_fail(err, "remove %s", shown) : 0;
 }

@@ -97,10 +97,8 @@ static int run_batch(void *arg)
 static int run_open(void *arg)
 {
     struct weft_walk *walk = arg;
-    int err = weft__fs_step();
-    int fd = err == 0 ? open(walk->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (err == 0 && fd < 0)
-        err = -errno;
+    int fd = WEFT__FS_TRY("open", open(walk->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int err = fd < 0 ? fd : 0;
     if (err == 0)
         err = weft__fs_tree_open(&walk->tree, fd, walk->root, walk->options.follow_symlinks);
     return err < 0 ? weft__fs_fail(err, "walk %s", walk->root) : run_batch(walk);

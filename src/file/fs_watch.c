@@ -93,13 +93,10 @@ static int remember(struct weft_watch *watch, int wd, const char *path)
 
 static int add(struct weft_watch *watch, const char *path, uint32_t more)
 {
-    int err = weft__fs_step();
-    if (err < 0)
-        return err;
-    int wd = inotify_add_watch(watch->fd.fd, path, MASK | more);
+    int wd = WEFT__FS_TRY("inotify_add_watch", inotify_add_watch(watch->fd.fd, path, MASK | more));
     if (wd < 0)
-        return -errno;
-    err = remember(watch, wd, path);
+        return wd;
+    int err = remember(watch, wd, path);
     return err < 0 ? err : wd;
 }
 
@@ -216,11 +213,8 @@ static int run_open(void *arg)
 {
     struct weft_watch *watch = arg;
     struct stat st;
-    int err = weft__fs_step();
-    if (err == 0) {
-        watch->fd.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-        err = watch->fd.fd < 0 ? -errno : add(watch, watch->root, 0);
-    }
+    watch->fd.fd = WEFT__FS_SYS("inotify_init", inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    int err = watch->fd.fd < 0 ? -errno : add(watch, watch->root, 0);
     if (err >= 0) {
         watch->root_wd = err;
         err = 0;
@@ -386,11 +380,7 @@ static int from_found(struct weft_watch *watch, weft_watch_event *ret)
 static int64_t more(struct weft_watch *watch)
 {
     for (;;) {
-        int64_t n = weft__fs_step();
-        if (n == 0) {
-            n = read(watch->fd.fd, watch->batch, BATCH);
-            n = n < 0 ? -errno : n;
-        }
+        int64_t n = WEFT__FS_TRY("read", read(watch->fd.fd, watch->batch, BATCH));
         if (n > 0) {
             watch->pos = 0;
             watch->end = (size_t)n;
@@ -398,7 +388,7 @@ static int64_t more(struct weft_watch *watch)
         }
         if (n == -EAGAIN && watch->moved != NULL)
             return 0;
-        if (n != -EAGAIN && n != -EINTR)
+        if (n != -EAGAIN)
             return n;
         struct weft__op op = {.kind = WEFT__OP_POLL, .fd = &watch->fd, .flags = POLLIN};
         n = watch->fd.loop == NULL ? weft__fd_init(&watch->fd, watch->fd.fd) : 0;

@@ -27,12 +27,9 @@ static bool nofollow(const struct attribute *attribute)
 static int run_get(void *arg)
 {
     struct attribute *a = arg;
-    int64_t n = weft__fs_step();
-    if (n == 0)
-        n = nofollow(a) ? lgetxattr(a->path, a->name, a->room, XATTR_BYTES)
-                        : getxattr(a->path, a->name, a->room, XATTR_BYTES);
-    else
-        errno = (int)-n;
+    ssize_t n =
+        WEFT__FS_SYS("getxattr", nofollow(a) ? lgetxattr(a->path, a->name, a->room, XATTR_BYTES)
+                                             : getxattr(a->path, a->name, a->room, XATTR_BYTES));
     if (n < 0)
         return weft__fs_fail(-errno, "attribute %s of %s", a->name, a->path);
     a->len = (size_t)n;
@@ -42,12 +39,8 @@ static int run_get(void *arg)
 static int run_list(void *arg)
 {
     struct attribute *a = arg;
-    int64_t n = weft__fs_step();
-    if (n == 0)
-        n = nofollow(a) ? llistxattr(a->path, a->room, XATTR_BYTES)
-                        : listxattr(a->path, a->room, XATTR_BYTES);
-    else
-        errno = (int)-n;
+    ssize_t n = WEFT__FS_SYS("listxattr", nofollow(a) ? llistxattr(a->path, a->room, XATTR_BYTES)
+                                                      : listxattr(a->path, a->room, XATTR_BYTES));
     if (n < 0)
         return weft__fs_fail(-errno, "attributes of %s", a->path);
     a->len = (size_t)n;
@@ -58,24 +51,21 @@ static int run_set(void *arg)
 {
     const struct attribute *a = arg;
     int flags = 0;
-    int err = weft__fs_step();
     if ((a->flags & WEFT_XATTR_CREATE) != 0)
         flags |= XATTR_CREATE;
     if ((a->flags & WEFT_XATTR_REPLACE) != 0)
         flags |= XATTR_REPLACE;
-    if (err == 0 && (nofollow(a) ? lsetxattr(a->path, a->name, a->data, a->len, flags)
-                                 : setxattr(a->path, a->name, a->data, a->len, flags)) < 0)
-        err = -errno;
+    int err =
+        WEFT__FS_TRY("setxattr", nofollow(a) ? lsetxattr(a->path, a->name, a->data, a->len, flags)
+                                             : setxattr(a->path, a->name, a->data, a->len, flags));
     return err < 0 ? weft__fs_fail(err, "set attribute %s of %s", a->name, a->path) : 0;
 }
 
 static int run_remove(void *arg)
 {
     const struct attribute *a = arg;
-    int err = weft__fs_step();
-    if (err == 0 &&
-        (nofollow(a) ? lremovexattr(a->path, a->name) : removexattr(a->path, a->name)) < 0)
-        err = -errno;
+    int err = WEFT__FS_TRY("removexattr", nofollow(a) ? lremovexattr(a->path, a->name)
+                                                      : removexattr(a->path, a->name));
     return err < 0 ? weft__fs_fail(err, "remove attribute %s of %s", a->name, a->path) : 0;
 }
 

@@ -15,26 +15,6 @@
 
 enum { MOUNTS = 32 };
 
-/* ---- a seam for tests ---- */
-
-struct weft__file_fault weft__file_fault;
-
-int weft__file_fault_hit(enum weft__file_call call, size_t *len)
-{
-    struct weft__file_fault *wanted = &weft__file_fault;
-    if (__builtin_expect(wanted->call != call, 1) || wanted->nth == 0)
-        return 0;
-    if (wanted->nth > 1) {
-        wanted->nth--;
-        return 0;
-    }
-    if (!wanted->and_later)
-        wanted->nth = 0;
-    if (wanted->error == 0 && len != NULL && *len > wanted->limit)
-        *len = wanted->limit;
-    return -wanted->error;
-}
-
 /* ---- mounts ---- */
 
 /* File systems without RWF_NOWAIT, by device number: asked once, then remembered. */
@@ -92,10 +72,8 @@ enum weft__file_fs weft__mount_learn(int fd, uint64_t device)
 static int handle_learn(struct weft__handle *handle, int fd, int flags, int64_t *ret_size)
 {
     struct stat st;
-    int err = weft__file_fault_hit(WEFT__FILE_CALL_STAT, NULL);
+    int err = WEFT__FILE_CALL("stat", NULL, fstat(fd, &st));
     *handle = (struct weft__handle){.fd = {.fd = fd}};
-    if (err == 0 && fstat(fd, &st) < 0)
-        err = -errno;
     if (err == 0 && S_ISDIR(st.st_mode))
         err = -EISDIR;
     if (err < 0)
@@ -136,7 +114,9 @@ int weft__handle_close(struct weft__handle *handle)
 {
     if (!handle->open)
         return 0;
-    int err = weft__file_fault_hit(WEFT__FILE_CALL_CLOSE, NULL);
+    /* An interrupted close has closed. */
+    int err = weft__fault_syscall("close");
+    err = err == -EINTR ? 0 : err;
     handle->open = false;
     if (handle->fd.loop != NULL)
         weft__fd_close(&handle->fd);
@@ -148,8 +128,6 @@ int weft__handle_close(struct weft__handle *handle)
 int64_t weft__handle_size(struct weft__handle *handle)
 {
     struct stat st;
-    int err = weft__file_fault_hit(WEFT__FILE_CALL_STAT, NULL);
-    if (err < 0)
-        return err;
-    return fstat(handle->fd.fd, &st) < 0 ? -errno : st.st_size;
+    int err = WEFT__FILE_CALL("stat", NULL, fstat(handle->fd.fd, &st));
+    return err < 0 ? err : st.st_size;
 }

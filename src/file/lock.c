@@ -25,28 +25,19 @@ static void take_options(weft_lock_options *all, const weft_lock_options *option
 static int lock_once(const struct weft_file *file, const weft_lock_options *options, bool unlock)
 {
     int fd = file->handle.fd.fd;
-    int err = weft__file_fault_hit(WEFT__FILE_CALL_LOCK, NULL);
-    if (err < 0)
-        return err;
-    do {
-        if (options->flock) {
-            int kind = options->shared ? LOCK_SH : LOCK_EX;
-            err = flock(fd, unlock ? LOCK_UN : kind | LOCK_NB);
-        } else {
-            struct flock lock = {
-                .l_type = (short)(options->shared ? F_RDLCK : F_WRLCK),
-                .l_whence = SEEK_SET,
-                .l_start = options->offset,
-                .l_len = options->len,
-            };
-            if (unlock)
-                lock.l_type = F_UNLCK;
-            err = fcntl(fd, F_OFD_SETLK, &lock);
-        }
-    } while (err < 0 && errno == EINTR);
-    if (err < 0)
-        return errno == EACCES ? -EAGAIN : -errno;
-    return 0;
+    const int kind = options->shared ? LOCK_SH : LOCK_EX;
+    struct flock lock = {
+        .l_type = (short)(options->shared ? F_RDLCK : F_WRLCK),
+        .l_whence = SEEK_SET,
+        .l_start = options->offset,
+        .l_len = options->len,
+    };
+    if (unlock)
+        lock.l_type = F_UNLCK;
+    int err = WEFT__FILE_CALL("lock", NULL,
+                              options->flock ? flock(fd, unlock ? LOCK_UN : kind | LOCK_NB)
+                                             : fcntl(fd, F_OFD_SETLK, &lock));
+    return err == -EACCES ? -EAGAIN : err;
 }
 
 static int check(const weft_file *file, const weft_lock_options *options)
@@ -118,13 +109,9 @@ struct range {
 static int run_allocate(void *arg)
 {
     const struct range *range = arg;
-    int err = weft__file_fault_hit(WEFT__FILE_CALL_ALLOCATE, NULL);
-    if (err < 0)
-        return err;
-    do {
-        err = fallocate(range->file->handle.fd.fd, range->flags, range->offset, range->len);
-    } while (err < 0 && errno == EINTR);
-    return err < 0 ? -errno : 0;
+    return WEFT__FILE_CALL(
+        "fallocate", NULL,
+        fallocate(range->file->handle.fd.fd, range->flags, range->offset, range->len));
 }
 
 static int run_advise(void *arg)

@@ -28,9 +28,7 @@ static int is_folder(const char *path)
 
 static int make_one(const char *path, unsigned mode, bool may_exist)
 {
-    if (mkdir(path, mode) == 0)
-        return 0;
-    int err = -errno;
+    int err = WEFT__FILE_CALL("mkdir", NULL, mkdir(path, mode));
     return err == -EEXIST && may_exist && is_folder(path) ? 0 : err;
 }
 
@@ -55,17 +53,14 @@ static int run_mkdir(void *arg)
 static int run_rename(void *arg)
 {
     const struct change *change = arg;
-    return rename(change->path, change->to) < 0 ? -errno : 0;
+    return WEFT__FILE_CALL("rename", NULL, rename(change->path, change->to));
 }
 
 static int run_remove(void *arg)
 {
     const struct change *change = arg;
-    if (unlink(change->path) == 0)
-        return 0;
-    if (errno != EISDIR)
-        return -errno;
-    return rmdir(change->path) < 0 ? -errno : 0;
+    int err = WEFT__FILE_CALL("unlink", NULL, unlink(change->path));
+    return err == -EISDIR ? WEFT__FILE_CALL("rmdir", NULL, rmdir(change->path)) : err;
 }
 
 static int run(weft_fn fn, struct change *change)

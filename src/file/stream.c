@@ -84,10 +84,15 @@ static ssize_t write_now(const struct weft__handle *handle, const void *data, si
 
 int64_t weft__stream_read(struct weft__handle *handle, void *data, size_t len)
 {
-    int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_READ, &len);
-    if (n == 0 && handle->await_writer)
-        n = await_writer(handle);
+    int64_t n = handle->await_writer ? await_writer(handle) : 0;
     while (n >= 0) {
+        n = weft__fault_io("read", &len);
+        if (n == -EINTR) {
+            n = 0;
+            continue;
+        }
+        if (n < 0)
+            break;
         n = read_now(handle, data, len < STREAM_IO_MAX ? len : STREAM_IO_MAX);
         if (n >= 0)
             return n;
@@ -112,9 +117,11 @@ static int64_t write_without_signal(const struct weft__handle *handle, const voi
 
 int64_t weft__stream_write(struct weft__handle *handle, const void *data, size_t len)
 {
-    int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_WRITE, &len);
+    int64_t n = 0;
     while (n >= 0) {
-        n = write_without_signal(handle, data, len < STREAM_IO_MAX ? len : STREAM_IO_MAX);
+        n = weft__fault_io("write", &len);
+        if (n == 0)
+            n = write_without_signal(handle, data, len < STREAM_IO_MAX ? len : STREAM_IO_MAX);
         if (n >= 0)
             return n;
         if (n == -EAGAIN)

@@ -129,7 +129,7 @@ static int run_sendfile(void *arg)
     struct sending *sending = arg;
     struct weft__pipe_guard guard;
     size_t len = sending->left < SEND_PIECE ? (size_t)sending->left : SEND_PIECE;
-    int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_READ, &len);
+    int64_t n = weft__fault_io("sendfile", &len);
     if (n == 0) {
         off_t offset = sending->offset;
         weft__pipe_guard_begin(&guard);
@@ -261,15 +261,11 @@ static int run_drain(void *arg)
     while (receiving->piped > 0) {
         size_t len = receiving->piped;
         off_t offset = receiving->offset;
-        int64_t n = weft__file_fault_hit(WEFT__FILE_CALL_WRITE, &len);
+        int64_t n = WEFT__FILE_CALL("splice", &len,
+                                    splice(receiving->pipe[0], NULL, receiving->file->handle.fd.fd,
+                                           &offset, len, SPLICE_F_MOVE));
         if (n < 0)
             return (int)n;
-        n = splice(receiving->pipe[0], NULL, receiving->file->handle.fd.fd, &offset, len,
-                   SPLICE_F_MOVE);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
         receiving->offset += n;
         receiving->piped -= (size_t)n;
     }

@@ -221,7 +221,7 @@ enum { N_ACTIONS = sizeof actions / sizeof actions[0] };
 
 static void prepare(void)
 {
-    weft__file_fault = (struct weft__file_fault){0};
+    ASSERT_OK(weft_testing_fail_op(NULL, 0, NULL));
     fill_text();
     ASSERT_OK(weft_write_file(test_path("in"), text, TEXT_LEN));
     /* Loops and threads are made now, so that what follows counts files only. */
@@ -304,34 +304,71 @@ FILE_TEST(file_of_a_cancelled_task_is_written_when_it_is_closed)
 
 /* ---- system calls ---- */
 
+static const char *const calls[] = {"open", "read",      "write", "stat",   "fsync",  "truncate",
+                                    "lock", "fallocate", "close", "rename", "unlink", "mkdir"};
+enum { N_CALLS = sizeof calls / sizeof calls[0] };
+
 static bool reads_to_the_end(int (*action)(void))
 {
     return action == text_of_another_encoding;
 }
 
+/* Under Valgrind one error stands for all: they take the same ways. */
+static size_t n_errors(void)
+{
+    return test_under_valgrind() ? 1 : 4;
+}
+
+/* The nth call fails: false if there were fewer. */
+static bool fail_one(int action, const char *call, uint64_t nth, int error)
+{
+    ASSERT_OK(weft_testing_fail_op(call, nth, WEFT_TESTING_FAULT(.error = error)));
+    int err = actions[action]();
+    bool hit = weft_testing_op_count(call) >= nth;
+    ASSERT_OK(weft_testing_fail_op(call, 0, NULL));
+    /* A full read returns what it had; the error is then the next call's. */
+    /* Reading to the end meets the fault behind data; asked again, it is gone. */
+    if (err == 0 && strcmp(call, "read") == 0 && reads_to_the_end(actions[action]))
+        return hit;
+    if (err != (hit ? error : 0))
+        FAIL("action %d, %s, number %u, %d: %d", action, call, (unsigned)nth, error, err);
+    if (hit) {
+        ASSERT_STR_HAS(weft_error_message(), test_tmpdir());
+        ASSERT_STR_HAS(weft_error_message(), strerror(-error));
+    }
+    return hit;
+}
+
 FILE_TEST(file_with_a_system_call_failing_reports_it)
 {
+    static const int errors[] = {-EIO, -ENOSPC, -EDQUOT, -EMFILE};
     prepare();
-    for (int i = 0; i < N_ACTIONS - 1; i++) {
-        for (int call = WEFT__FILE_CALL_OPEN; call <= WEFT__FILE_CALL_CLOSE; call++) {
-            bool hit = true;
-            for (unsigned nth = 1; hit; nth++) {
-                weft__file_fault = (struct weft__file_fault){
-                    .call = (enum weft__file_call)call, .nth = nth, .error = EIO};
-                int err = actions[i]();
-                hit = weft__file_fault.nth == 0;
-                weft__file_fault = (struct weft__file_fault){0};
-                /* A full read returns what it had; the error is then the next call's. */
-                /* Reading to the end meets the fault behind data; asked again, it is gone. */
-                if (err == 0 && call == WEFT__FILE_CALL_READ && reads_to_the_end(actions[i]))
-                    continue;
-                if (err != (hit ? -EIO : 0))
-                    FAIL("action %d, call %d, number %u: %d", i, call, nth, err);
-                if (hit)
-                    ASSERT_STR_HAS(weft_error_message(), ": Input/output error");
+    for (int i = 0; i < N_ACTIONS; i++) {
+        for (int call = 0; call < N_CALLS; call++) {
+            for (size_t error = 0; error < n_errors(); error++) {
+                uint64_t nth = 1;
+                while (fail_one(i, calls[call], nth, errors[error]))
+                    nth++;
             }
         }
         ASSERT_OK(actions[i]());
+    }
+}
+
+FILE_TEST(file_with_a_system_call_interrupted_makes_it_again)
+{
+    prepare();
+    for (int i = 0; i < N_ACTIONS; i++) {
+        for (int call = 0; call < N_CALLS; call++) {
+            bool hit = true;
+            for (uint64_t nth = 1; hit; nth++) {
+                ASSERT_OK(
+                    weft_testing_fail_op(calls[call], nth, WEFT_TESTING_FAULT(.error = -EINTR)));
+                ASSERT_OK(actions[i]());
+                hit = weft_testing_op_count(calls[call]) >= nth;
+                ASSERT_OK(weft_testing_fail_op(calls[call], 0, NULL));
+            }
+        }
     }
 }
 
@@ -340,18 +377,21 @@ FILE_TEST(file_transferred_in_short_pieces_is_whole)
     static const size_t limits[] = {777, 4096, 65000};
     prepare();
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-        for (int call = WEFT__FILE_CALL_READ; call <= WEFT__FILE_CALL_WRITE; call++) {
-            weft__file_fault = (struct weft__file_fault){.call = (enum weft__file_call)call,
-                                                         .nth = 1,
-                                                         .limit = limits[i],
-                                                         .and_later = true};
+        for (int call = 1; call <= 2; call++) {
+            ASSERT_OK(weft_testing_fail_op(
+                calls[call], 1, WEFT_TESTING_FAULT(.limit = limits[i], .and_later = true)));
             for (int action = 0; action < N_ACTIONS; action++)
                 ASSERT_OK(actions[action]());
             ASSERT_OK(weft_write_file(test_path("in"), text, TEXT_LEN));
-            weft__file_fault = (struct weft__file_fault){0};
+            ASSERT_OK(weft_testing_fail_op(calls[call], 0, NULL));
             ASSERT_OK(read_whole());
         }
     }
+}
+
+static void fail_next(const char *call, int error)
+{
+    ASSERT_OK(weft_testing_fail_op(call, 1, WEFT_TESTING_FAULT(.error = error)));
 }
 
 FILE_TEST(file_whose_write_failed_keeps_the_bytes_for_the_next_flush)
@@ -360,8 +400,7 @@ FILE_TEST(file_whose_write_failed_keeps_the_bytes_for_the_next_flush)
     char *data;
     ASSERT_OK(weft_file_open(test_path("f"), "w", &file));
     ASSERT_OK(weft_file_write(file, "precious", 8));
-    weft__file_fault =
-        (struct weft__file_fault){.call = WEFT__FILE_CALL_WRITE, .nth = 1, .error = ENOSPC};
+    fail_next("write", -ENOSPC);
     ASSERT_ERR(weft_file_flush(file), -ENOSPC);
     ASSERT_STR_HAS(weft_error_message(), test_path("f"));
     ASSERT_INT_EQ(weft_file_tell(file), 8);
@@ -376,26 +415,22 @@ FILE_TEST(file_whose_close_fails_says_so_and_is_closed)
 {
     weft_file *file;
     ASSERT_OK(weft_file_open(test_path("f"), "w", &file));
-    weft__file_fault =
-        (struct weft__file_fault){.call = WEFT__FILE_CALL_CLOSE, .nth = 1, .error = EDQUOT};
+    fail_next("close", -EDQUOT);
     ASSERT_ERR(weft_file_close(file), -EDQUOT);
     ASSERT_STR_HAS(weft_error_message(), "close ");
-    weft__file_fault =
-        (struct weft__file_fault){.call = WEFT__FILE_CALL_CLOSE, .nth = 1, .error = EDQUOT};
+    fail_next("close", -EDQUOT);
     ASSERT_ERR(weft_write_file(test_path("f"), "x", 1), -EDQUOT);
-    weft__file_fault = (struct weft__file_fault){0};
+    ASSERT_OK(weft_testing_fail_op(NULL, 0, NULL));
 }
 
 /* A whole write that fails half way is an error, however much was written. */
 FILE_TEST(file_on_a_full_disk_is_an_error_at_the_write)
 {
     fill_text();
-    weft__file_fault = (struct weft__file_fault){
-        .call = WEFT__FILE_CALL_WRITE, .nth = 1, .limit = 1000, .and_later = false};
+    ASSERT_OK(weft_testing_fail_op("write", 1, WEFT_TESTING_FAULT(.limit = 1000)));
     ASSERT_OK(weft_write_file(test_path("f"), text, TEXT_LEN));
-    weft__file_fault =
-        (struct weft__file_fault){.call = WEFT__FILE_CALL_WRITE, .nth = 1, .error = ENOSPC};
+    fail_next("write", -ENOSPC);
     ASSERT_ERR(weft_append_file(test_path("f"), text, TEXT_LEN), -ENOSPC);
-    weft__file_fault = (struct weft__file_fault){0};
+    ASSERT_OK(weft_testing_fail_op(NULL, 0, NULL));
     ASSERT_STR_HAS(weft_error_message(), ": No space left on device");
 }
