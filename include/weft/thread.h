@@ -285,6 +285,23 @@ WEFT_API void weft_loop_unref(weft_loop *loop);
  * Since:    0.1
  */
 WEFT_API int weft_loop_post(weft_loop *loop, void (*fn)(void *arg), void *arg);
+/**
+ * weft_loop_call() - have a function run as a task of another loop, and wait for its result
+ * @loop: borrows. From any thread, of any loop, its own too.
+ * @fn:   runs there, in the background of its run.
+ * @arg:  borrows, handed to fn.
+ *
+ * A worker thread that wants its own task's loop uses weft_call_from_thread().
+ *
+ * Suspends: yes, until fn has ended.
+ * Cancel:   fn is cancelled there, and the call waits for its end; what fn returns.
+ * Return:   what fn returned, with its message if it is an error.
+ * Errors:   -EINVAL no function; WEFT_ECLOSED the loop has ended; -ECANCELED its run ended while fn
+ *           waited; -ENOMEM.
+ * Source:   asyncio.run_coroutine_threadsafe, anyio.from_thread.BlockingPortal.
+ * Since:    0.1
+ */
+WEFT_API int weft_loop_call(weft_loop *loop, weft_fn fn, void *arg);
 
 #ifdef __cplusplus
 }

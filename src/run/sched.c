@@ -264,7 +264,8 @@ void weft__start_child(struct weft_task *self, struct weft_task *child)
     if (__builtin_expect(loop->special != 0, 0)) {
         if (loop->tracing != 0)
             weft__trace_spawned(child, self);
-        if (loop->seed != 0) {
+        /* Between tasks, in a message, there is none to continue with afterwards. */
+        if (loop->seed != 0 || self->state != TASK_RUNNING) {
             ready_back(loop, child);
             return;
         }

@@ -1,13 +1,10 @@
 /* post.c - calling a function on another thread's loop. */
 #include <errno.h>
 
-#include <weft/thread.h>
-
 #include "base/alloc.h"
-#include "run/run_int.h"
+#include "thread/thread_int.h"
 
-/* To other threads a loop is its inbox, which outlives it. */
-static struct weft__inbox *inbox_of(weft_loop *loop)
+struct weft__inbox *weft__inbox_of(weft_loop *loop)
 {
     return (struct weft__inbox *)(void *)loop;
 }
@@ -24,7 +21,7 @@ weft_loop *weft_loop_ref_current(void)
 void weft_loop_unref(weft_loop *loop)
 {
     if (loop != NULL)
-        weft__inbox_unref(inbox_of(loop));
+        weft__inbox_unref(weft__inbox_of(loop));
 }
 
 struct posted {
@@ -48,7 +45,7 @@ int weft_loop_post(weft_loop *loop, void (*fn)(void *arg), void *arg)
     if (posted == NULL)
         return weft__fail_nomem();
     *posted = (struct posted){.post = {.fn = run_posted}, .fn = fn, .arg = arg};
-    if (weft__inbox_post(inbox_of(loop), &posted->post) < 0) {
+    if (weft__inbox_post(weft__inbox_of(loop), &posted->post) < 0) {
         weft__free(posted);
         return weft__fail(WEFT_ECLOSED, "the loop that the message is for has ended");
     }

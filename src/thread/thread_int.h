@@ -68,6 +68,9 @@ bool weft__work_withdraw(struct weft__work *work);
  */
 void weft__thread_block_signals(sigset_t *ret_old);
 
+/* To other threads a loop is its inbox, which outlives it. */
+struct weft__inbox *weft__inbox_of(weft_loop *loop);
+
 /* ---- jobs ---- */
 
 /* What a job's task is woken with. */
