@@ -518,6 +518,8 @@ _Noreturn void weft__dead_scope(const struct weft_task *task);
 _Noreturn void weft__forked_poll(void);
 void weft__overflow_install(void);
 
+/* Of the process, by debug.node: for the watchdog, and for tools/weft-gdb.py. */
+extern struct weft__list weft__loops;
 /* For the debugging aids: a loop begins and ends; a forked child has none of the threads. */
 void weft__debug_attach(struct weft__loop *loop);
 void weft__debug_detach(struct weft__loop *loop);

@@ -27,7 +27,7 @@ enum { ANSWER_MS = 100, SIGNAL_STACK = SIGURG };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 /* The loops of the process, and all below; a loop does not end while it is held. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct weft__list loops = {&loops, &loops};
+struct weft__list weft__loops = {&weft__loops, &weft__loops};
 static bool thread_runs;
 static int dump_signal;
 static int64_t watchdog; /* 0: none */
@@ -165,14 +165,14 @@ static void dump_all(void)
 {
     struct timespec until = after_ms(ANSWER_MS);
     struct weft__list *node;
-    for (node = loops.next; node != &loops; node = node->next) {
+    for (node = weft__loops.next; node != &weft__loops; node = node->next) {
         struct weft__debug *debug = WEFT__CONTAINER(node, struct weft__debug, node);
         struct weft__loop *loop = WEFT__CONTAINER(debug, struct weft__loop, debug);
         atomic_store(&debug->wanted, true);
         if (!atomic_exchange(&debug->posted, true))
             weft__inbox_post(loop->inbox, &debug->post);
     }
-    for (node = loops.next; node != &loops; node = node->next) {
+    for (node = weft__loops.next; node != &weft__loops; node = node->next) {
         struct weft__debug *debug = WEFT__CONTAINER(node, struct weft__debug, node);
         struct weft__loop *loop = WEFT__CONTAINER(debug, struct weft__loop, debug);
         int err = 0;
@@ -265,7 +265,7 @@ static void watch(struct weft__loop *loop, int64_t now)
 static void watch_all(void)
 {
     int64_t now = weft__clock_monotonic();
-    for (struct weft__list *node = loops.next; node != &loops; node = node->next) {
+    for (struct weft__list *node = weft__loops.next; node != &weft__loops; node = node->next) {
         struct weft__debug *debug = WEFT__CONTAINER(node, struct weft__debug, node);
         watch(WEFT__CONTAINER(debug, struct weft__loop, debug), now);
     }
@@ -433,8 +433,8 @@ static void parent_forked(void)
 /* The child has no loop but the one it must not use, and neither watchdog nor trace. */
 static void child_forked(void)
 {
-    while (!weft__list_is_empty(&loops))
-        weft__list_pop_front(&loops);
+    while (!weft__list_is_empty(&weft__loops))
+        weft__list_pop_front(&weft__loops);
     thread_runs = false;
     weft__trace_file_forked();
     weft__report_forked();
@@ -462,7 +462,7 @@ void weft__debug_attach(struct weft__loop *loop)
     loop->debug.post.fn = loop_answers;
     pthread_once(&once, prepare);
     pthread_mutex_lock(&lock);
-    weft__list_push_back(&loops, &loop->debug.node);
+    weft__list_push_back(&weft__loops, &loop->debug.node);
     pthread_mutex_unlock(&lock);
     weft__trace_file_attach(loop);
 }
