@@ -113,8 +113,10 @@ static bool is_one_of(const char *name, const char *const *names)
 static bool suspends(const struct weft__symbol *symbol)
 {
     static const char *const names[] = {
-        "switch_to",  "native_wait", "poll_once", "spawn",     "resumed", "told_switch",
-        "raw_switch", "put_task",    "put_group", "put_stack", NULL,
+        "switch_to", "native_wait", "poll_once",    "spawn",
+        "resumed",   "told_switch", "raw_switch",   "put_task",
+        "put_group", "put_stack",   "loop_answers", "__interceptor_backtrace",
+        NULL,
     };
     /* A library without its symbol table has names for its public functions only. */
     return symbol->name == NULL

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -75,6 +76,26 @@ static struct {
     char name[WEFT__LIMIT_TASK_NAME + 1];
 } look;
 
+/* Without the handler's own frames: the interrupted one is that of the saved program counter. */
+static void drop_handler(struct weft__frames *frames, const ucontext_t *context)
+{
+#if defined(__x86_64__)
+    uintptr_t pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    uintptr_t pc = (uintptr_t)context->uc_mcontext.pc;
+#else
+    uintptr_t pc = 0;
+    (void)context;
+#endif
+    for (int i = 0; i < frames->n; i++) {
+        if ((uintptr_t)frames->pc[i] != pc)
+            continue;
+        frames->n -= i;
+        memmove(frames->pc, frames->pc + i, (size_t)frames->n * sizeof frames->pc[0]);
+        return;
+    }
+}
+
 /* In the thread that is looked at. */
 static void on_look(int number, siginfo_t *info, void *context)
 {
@@ -96,6 +117,7 @@ static void on_look(int number, siginfo_t *info, void *context)
     look.turns = turns_of(loop);
     memcpy(look.name, weft_task_name(task), strnlen(weft_task_name(task), sizeof look.name - 1));
     weft__backtrace_here(&look.frames);
+    drop_handler(&look.frames, context);
     atomic_store(&look.state, LOOK_DONE);
     sem_post(&look.done);
     errno = saved;

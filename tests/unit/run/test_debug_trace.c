@@ -134,7 +134,7 @@ static const weft_run_options on_virtual = {.size = sizeof on_virtual,
 static int naps(void *arg)
 {
     (void)arg;
-    return weft_sleep(WEFT_MS(1));
+    return weft_sleep(WEFT_MS(100));
 }
 
 static int traced_family(void *log)
