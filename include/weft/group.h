@@ -63,7 +63,7 @@ typedef struct weft_spawn_options {
  *
  * Suspends: never.
  * Return:   0, or negative: then there is no group to wait for.
- * Errors:   those of making a loop, see weft_run().
+ * Errors:   those of making a loop, see weft_run(); WEFT_EMISNESTED it was begun already.
  * Source:   asyncio.TaskGroup, trio.open_nursery.
  * Since:    0.1
  */

@@ -73,7 +73,7 @@ WEFT_API void weft_scope_enter_shield(weft_scope *scope, int64_t timeout);
  *           passed, 0 if it was cancelled by weft_scope_cancel().  Where a scope outside is
  *           cancelled too, -ECANCELED stays.
  * Errors:   -ETIMEDOUT; WEFT_EMISNESTED a scope or group inside was not left before, or the scope
- *           is not this task's, or was left already.
+ *           is not this task's, was left already, or was entered twice.
  * Source:   asyncio.timeout's exit.
  * Since:    0.1
  */

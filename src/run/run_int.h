@@ -85,6 +85,7 @@ struct weft__scope {
     bool cancelled;
     bool shield;
     bool left;
+    bool twice;                         /* entered again before it was left */
     char by[WEFT__LIMIT_TASK_NAME + 1]; /* the task that cancelled it, if another one; or "" */
 };
 

@@ -174,6 +174,7 @@ void weft__scope_init(struct weft__scope *scope, struct weft_task *task, int64_t
     scope->cancelled = false;
     scope->shield = false;
     scope->left = false;
+    scope->twice = false;
     scope->by[0] = '\0';
     if (task->scope != NULL && task->scope->task == task)
         task->scope->inner = scope;
@@ -251,6 +252,13 @@ static struct weft__scope *enter(weft_scope *public_scope, int64_t timeout)
         *scope = (struct weft__scope){0};
         return NULL;
     }
+    if (__builtin_expect(self->scope == scope, 0)) {
+        /* Either entered twice, or forgotten by a function whose frame lay in the same place. */
+        if (scope->task != self || scope->left)
+            weft__dead_scope(self);
+        scope->twice = true;
+        return NULL;
+    }
     weft__scope_init(scope, self, timeout);
     return scope;
 }
@@ -287,7 +295,11 @@ int weft_scope_exit(weft_scope *public_scope, int err)
     if (scope->task != weft__self())
         return weft__fail(WEFT_EMISNESTED, "a scope is left by the task that entered it, '%s'",
                           scope->task->name);
-    return weft__scope_leave(scope, err);
+    bool twice = scope->twice;
+    err = weft__scope_leave(scope, err);
+    if (twice)
+        return weft__fail(WEFT_EMISNESTED, "task '%s' entered a scope twice", scope->task->name);
+    return err;
 }
 
 void weft_scope_done(weft_scope *public_scope)

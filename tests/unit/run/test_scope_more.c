@@ -1,6 +1,7 @@
 /* Scopes: moments, reasons and who gave them; scopes and groups used where they cannot be. */
 #include <pthread.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include <weft/error.h>
 #include <weft/sync.h>
@@ -285,4 +286,48 @@ VIRTUAL_TEST(group_error_and_the_bodys_own_are_both_known)
     int own = weft__fail(-EPROTO, "the body");
     ASSERT_ERR(weft_group_wait(&group), -EIO);
     ASSERT_INT_EQ(own, -EPROTO);
+}
+
+/* ---- twice ---- */
+
+VIRTUAL_TEST(scope_entered_twice_is_misnested)
+{
+    weft_scope scope;
+    weft_scope_enter(&scope, WEFT_SEC(1));
+    weft_scope_enter(&scope, WEFT_SEC(5));
+    ASSERT_ERR(weft_scope_exit(&scope, 0), WEFT_EMISNESTED);
+    ASSERT_STR_EQ(weft_error_message(), "task 'main' entered a scope twice");
+    ASSERT_OK(weft_sleep(WEFT_SEC(9)));
+    weft_scope_enter(&scope, WEFT_SEC(1));
+    ASSERT_OK(weft_scope_exit(&scope, 0));
+}
+
+VIRTUAL_TEST(group_begun_twice_is_misnested)
+{
+    weft_group group;
+    int saw = 1;
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_group_spawn(&group, sleep_long, &saw));
+    ASSERT_ERR(weft_group_init(&group, NULL), WEFT_EMISNESTED);
+    ASSERT_OK(weft_group_cancel(&group, NULL));
+    ASSERT_OK(weft_group_wait(&group));
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_group_wait(&group));
+}
+
+static void enter_in_a_frame_that_was_overwritten(void *arg)
+{
+    weft_scope scope;
+    (void)arg;
+    weft_scope_enter(&scope, WEFT_FOREVER);
+    memset(&scope, 0x5a, sizeof scope);
+    weft_scope_enter(&scope, WEFT_FOREVER);
+}
+
+TEST(scope_forgotten_in_a_frame_that_is_gone_ends_the_program)
+{
+    char output[500];
+    int status = test_fork(enter_in_a_frame_that_was_overwritten, NULL, output, sizeof output);
+    ASSERT(WIFSIGNALED(status));
+    ASSERT_STR_HAS(output, "returned inside a scope or group of its own");
 }
