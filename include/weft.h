@@ -23,6 +23,7 @@
 #include <weft/fs_temp.h>
 #include <weft/fs_tree.h>
 #include <weft/fs_watch.h>
+#include <weft/process.h>
 #include <weft/signal.h>
 #include <weft/retry.h>
 #include <weft/limit.h>

@@ -50,6 +50,7 @@ typedef enum weft_error_family {
     X(EQUEUE_FULL, 10008, LIMIT, 1, "a bounded queue is full")                                     \
     X(EBROKEN, 10009, RUNTIME, 0, "the barrier is broken")                                         \
     X(ENOT_STARTED, 10010, RUNTIME, 0, "the task ended before it was ready")                       \
+    X(EPROCESS, 10011, RUNTIME, 0, "a program ended with a failure")                               \
     /* usage */                                                                                    \
     X(EINVALID_URL, 10101, USAGE, 0, "invalid URL")                                                \
     X(EUNSUPPORTED_PROTOCOL, 10102, USAGE, 0, "unsupported URL scheme")                            \

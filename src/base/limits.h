@@ -34,6 +34,7 @@
     X(STREAM_ALL, 64 * 1024 * 1024, "bytes of a stream read to its end at once")                   \
     X(STREAM_WRITE_HIGH, 65536, "bytes buffered for writing before a writer waits")                \
     X(TLS_SESSIONS, 256, "TLS sessions kept for resumption, of one weft_tls")                      \
+    X(PROCESS_OUTPUT, 64 * 1024 * 1024, "bytes of a program's stdout or stderr read whole")        \
     X(SIGNAL_RECEIVERS, 32, "signal receivers open in a process")                                  \
     X(FILE_LINE, 1024 * 1024 * 16, "bytes of a line read from a file")                             \
     X(FILE_STREAM, 1024 * 1024 * 1024, "bytes of a pipe or device read whole")                     \
