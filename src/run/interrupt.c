@@ -14,6 +14,7 @@
 
 static atomic_bool pending;
 static atomic_int wake_fd;
+static atomic_bool armed; /* a run has the signal */
 
 static void on_interrupt(int number)
 {
@@ -29,6 +30,11 @@ static void on_interrupt(int number)
 static bool is_ours(const struct sigaction *action)
 {
     return (action->sa_flags & SA_SIGINFO) == 0 && action->sa_handler == on_interrupt;
+}
+
+bool weft__interrupt_is_over(const struct sigaction *action)
+{
+    return is_ours(action) && !atomic_load(&armed);
 }
 
 void weft__interrupt_begin(struct weft__loop *loop, struct weft__scope *scope)
@@ -48,6 +54,7 @@ void weft__interrupt_begin(struct weft__loop *loop, struct weft__scope *scope)
     sigemptyset(&action.sa_mask);
     if (sigaction(SIGINT, &action, NULL) == 0)
         loop->interrupt_scope = scope;
+    atomic_store(&armed, loop->interrupt_scope != NULL);
 }
 
 void weft__interrupt_take(struct weft__loop *loop)
@@ -65,6 +72,7 @@ void weft__interrupt_end(struct weft__loop *loop)
     if (loop->interrupt_scope == NULL)
         return;
     loop->interrupt_scope = NULL;
+    atomic_store(&armed, false);
     if (sigaction(SIGINT, NULL, &action) == 0 && is_ours(&action)) {
         action.sa_handler = SIG_DFL;
         sigaction(SIGINT, &action, NULL);

@@ -466,6 +466,9 @@ void weft__background_end(struct weft__group *group);
 void weft__interrupt_begin(struct weft__loop *loop, struct weft__scope *scope);
 void weft__interrupt_take(struct weft__loop *loop);
 void weft__interrupt_end(struct weft__loop *loop);
+struct sigaction;
+/* Is this the handler of a run that has ended, which whoever took its place must not put back? */
+bool weft__interrupt_is_over(const struct sigaction *action);
 /* Time for deadlines: read afresh. */
 int64_t weft__loop_now(struct weft__loop *loop);
 void weft__loop_flush(struct weft__loop *loop);

@@ -129,8 +129,11 @@ static void end(int number)
     if (n_receivers[number] == 0 || --n_receivers[number] > 0)
         return;
     if (sigaction(number, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
-        now.sa_sigaction == on_signal)
+        now.sa_sigaction == on_signal) {
+        if (number == SIGINT && weft__interrupt_is_over(&before[number]))
+            before[number] = (struct sigaction){.sa_handler = SIG_DFL};
         sigaction(number, &before[number], NULL);
+    }
 }
 
 /* ---- opening ---- */

@@ -73,6 +73,16 @@ TASK_TEST(process_stdin_that_nobody_reads_any_more_is_epipe_and_no_signal)
     weft_process_free(process);
 }
 
+TASK_TEST(process_finds_its_pipe_as_dev_stdin)
+{
+    weft_process_result result;
+    ASSERT_OK(weft_process_run(WEFT_ARGV("wc", "-c", "/dev/stdin"),
+                               WEFT_PROCESS(.input = "abc", .input_len = 3, .capture = true),
+                               &result));
+    ASSERT_STR_EQ(result.out, "3 /dev/stdin\n");
+    weft_process_result_done(&result);
+}
+
 /* ---- communicate ---- */
 
 TASK_TEST(process_communicate_feeds_and_collects_more_than_pipes_hold)

@@ -352,6 +352,36 @@ TEST(signal_receivers_beyond_the_limit_are_refused)
     ASSERT(handler_of(SIGUSR1) == NULL);
 }
 
+/* ---- beside the run's own use of SIGINT ---- */
+
+static int take_sigint(void *arg)
+{
+    weft_signal_receiver *receiver = open_one(SIGINT);
+    raise(SIGINT);
+    ASSERT_INT_EQ(weft_signal_wait(receiver, NULL), SIGINT);
+    if (arg != NULL)
+        *(weft_signal_receiver **)arg = receiver;
+    else
+        weft_signal_close(receiver);
+    return weft_checkpoint();
+}
+
+TEST(signal_receiver_of_sigint_takes_the_place_of_the_run)
+{
+    ASSERT_OK(weft_run(take_sigint, NULL));
+    ASSERT(handler_of(SIGINT) == NULL);
+}
+
+TEST(signal_receiver_of_sigint_that_outlives_its_run_restores_the_default)
+{
+    weft_signal_receiver *receiver;
+    ASSERT_OK(weft_run(take_sigint, &receiver));
+    raise(SIGINT);
+    ASSERT_INT_EQ(weft_signal_wait(receiver, NULL), SIGINT);
+    weft_signal_close(receiver);
+    ASSERT(handler_of(SIGINT) == NULL);
+}
+
 /* ---- waiting ---- */
 
 static int wait_for_signal(void *arg)
