@@ -434,6 +434,41 @@ WEFT_API int64_t weft_file_read_at(weft_file *file, void *data, size_t len, int6
  */
 WEFT_API int weft_file_write_at(weft_file *file, const void *data, size_t len, int64_t offset);
 
+/**
+ * weft_file_readv_at() - read into several places from an offset on, whatever the position
+ * @file:   borrows. Open for reading; any number of tasks at once.
+ * @parts:  borrows, @n of them.
+ * @n:      number of places.
+ * @offset: bytes from the start of the file.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED if nothing was read.
+ * Return:   the number of bytes, fewer than there is room for only at the end, or before an error
+ *           or cancellation; or negative.
+ * Errors:   as weft_file_read_at().
+ * Source:   os.preadv.
+ * Since:    0.1
+ */
+WEFT_API int64_t weft_file_readv_at(weft_file *file, const weft_part *parts, size_t n,
+                                    int64_t offset);
+
+/**
+ * weft_file_writev_at() - write several pieces one after the other from an offset on
+ * @file:   borrows. Open for writing, not with "a"; any number of tasks at once.
+ * @slices: borrows, @n of them.
+ * @n:      number of pieces.
+ * @offset: bytes from the start of the file.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED, a part may have been written.
+ * Return:   0 if all was written, or negative.
+ * Errors:   as weft_file_write_at().
+ * Source:   os.pwritev.
+ * Since:    0.1
+ */
+WEFT_API int weft_file_writev_at(weft_file *file, const weft_slice *slices, size_t n,
+                                 int64_t offset);
+
 /* ---- the file itself ---- */
 
 /**

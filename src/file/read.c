@@ -169,3 +169,42 @@ int weft_file_writev(weft_file *file, const weft_slice *slices, size_t n)
     weft__free(data);
     return err;
 }
+
+/* ---- several parts at any place ---- */
+
+int64_t weft_file_readv_at(weft_file *file, const weft_part *parts, size_t n, int64_t offset)
+{
+    int64_t done = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t got = weft_file_read_at(file, parts[i].data, parts[i].len, offset + done);
+        if (got < 0)
+            return done > 0 ? done : got;
+        done += got;
+        if ((size_t)got < parts[i].len)
+            break;
+    }
+    return done;
+}
+
+/* Small pieces in one: each write of the system costs more than copying them. */
+int weft_file_writev_at(weft_file *file, const weft_slice *slices, size_t n, int64_t offset)
+{
+    char joined[4096];
+    size_t held = 0;
+    int err = 0;
+    for (size_t i = 0; i < n && err == 0; i++) {
+        if (slices[i].len > sizeof joined - held) {
+            err = held > 0 ? weft_file_write_at(file, joined, held, offset) : 0;
+            offset += (int64_t)held;
+            held = 0;
+        }
+        if (err == 0 && slices[i].len > sizeof joined) {
+            err = weft_file_write_at(file, slices[i].data, slices[i].len, offset);
+            offset += (int64_t)slices[i].len;
+        } else if (err == 0 && slices[i].len > 0) {
+            memcpy(joined + held, slices[i].data, slices[i].len);
+            held += slices[i].len;
+        }
+    }
+    return err < 0 || held == 0 ? err : weft_file_write_at(file, joined, held, offset);
+}

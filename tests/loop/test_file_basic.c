@@ -327,6 +327,31 @@ FILE_TEST(positional_calls_leave_the_cursor_alone)
     ASSERT_OK(weft_file_close(file));
 }
 
+FILE_TEST(parts_at_a_place_leave_the_cursor_alone)
+{
+    static char large[10000];
+    char a[3];
+    char b[6];
+    weft_file *file;
+    memset(large, 'x', sizeof large);
+    ASSERT_OK(weft_file_open(test_path("f"), "w+", &file));
+    const weft_slice slices[] = {
+        {"one", 3}, {NULL, 0}, {large, sizeof large}, {"two", 3}, {"3", 1}};
+    ASSERT_OK(weft_file_writev_at(file, slices, 5, 5));
+    ASSERT_OK(weft_file_writev_at(file, NULL, 0, 5));
+    ASSERT_INT_EQ(weft_file_tell(file), 0);
+    ASSERT_INT_EQ(weft_file_size(file), 5 + 3 + sizeof large + 3 + 1);
+    const weft_part parts[] = {{a, 3}, {large, sizeof large}, {b, 6}};
+    ASSERT_INT_EQ(weft_file_readv_at(file, parts, 3, 5), 3 + sizeof large + 4);
+    ASSERT_MEM_EQ(a, "one", 3);
+    ASSERT_MEM_EQ(b, "two3", 4);
+    ASSERT_INT_EQ(large[9999], 'x');
+    ASSERT_INT_EQ(weft_file_readv_at(file, parts, 3, 1 << 20), 0);
+    ASSERT_ERR((int)weft_file_readv_at(file, parts, 3, -1), -EINVAL);
+    ASSERT_ERR(weft_file_writev_at(file, slices, 5, -1), -EINVAL);
+    ASSERT_OK(weft_file_close(file));
+}
+
 FILE_TEST(large_positional_transfers_are_whole)
 {
     enum { LEN = 1000003 };
