@@ -5,6 +5,7 @@
 #define WEFT_CLIENT_H
 
 #include <weft/base.h>
+#include <weft/cookie.h>
 #include <weft/http.h>
 #include <weft/limit.h>
 #include <weft/retry.h>
@@ -46,8 +47,10 @@ typedef struct weft_client_options {
     int max_redirects;              /* default 20 */
     int raise_for_status;           /* default off: a 4xx or 5xx is a response, not an error */
     const weft_retry_policy *retry; /* copies; default none */
-    weft_limits *limits; /* keeps until the client and its responses are freed: each attempt waits
+    weft_limits *limits;   /* keeps until the client and its responses are freed: each attempt waits
                             for a permit by host, and tells what the server said; one loop only */
+    weft_cookies *cookies; /* keeps: a jar to share; default one of the client's own */
+    bool no_cookies;       /* nothing that a server sets is kept or sent */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 
@@ -80,6 +83,8 @@ typedef struct weft_request_options {
     int (*body_rewind)(void *userdata); /* back to its beginning, or an error: before a redirect or
                                            another attempt sends it again; default: it cannot be */
     void *body_userdata;                /* for body_reader and body_rewind */
+    const weft_pair *cookies; /* go to the origin of the URL, instead of those of the jar with their
+                                 names; value NULL: none of that name; ends with {0} */
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)
@@ -120,6 +125,20 @@ WEFT_API int weft_client_new(const weft_client_options *options, weft_client **r
  * Since:    0.1
  */
 WEFT_API void weft_client_free(weft_client *client);
+
+/**
+ * weft_client_cookies() - the jar of a client
+ * @client: borrows.
+ *
+ * Every response is looked at for cookies, those of redirects too; each request has the ones that
+ * belong to its URL, whatever the redirect that led there.
+ *
+ * Suspends: never.
+ * Return:   lends until the client is freed; NULL with no_cookies.
+ * Source:   httpx.Client.cookies.
+ * Since:    0.1
+ */
+WEFT_API weft_cookies *weft_client_cookies(weft_client *client);
 
 /* ---- one-off calls ---- */
 

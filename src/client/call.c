@@ -125,7 +125,17 @@ static int exchange(struct weft__call *call, weft_response **ret)
         weft__pool_drop(conn);
         return err;
     }
-    return weft__response_new(conn, call, reusable, ret);
+    weft_response *response;
+    err = weft__response_new(conn, call, reusable, &response);
+    if (err < 0)
+        return err;
+    err = weft__call_receive_cookies(call, response);
+    if (err < 0) {
+        weft_response_free(response);
+        return err;
+    }
+    *ret = response;
+    return 0;
 }
 
 static enum weft__outcome outcome_of(int err, const weft_response *response)
@@ -232,13 +242,23 @@ static void note(const struct weft__call *call, struct weft__retrying *retrying,
     }
 }
 
+/* What an answer before this request has changed counts already. */
+static int set_fields(struct weft__call *call, const struct weft__retrying *retrying)
+{
+    int err = call->again ? weft__request_set_headers(call) : 0;
+    call->again = true;
+    if (err == 0)
+        err = weft__call_set_cookies(call);
+    return err < 0 ? err : weft__request_set_number(call, retrying->policy.attempt_field);
+}
+
 /* 1: another one is due, after a wait. */
 static int whole_attempt(struct weft__call *call, struct weft__retrying *retrying,
                          weft_response **ret, int64_t *ret_wait)
 {
     retrying->n_notes = 0;
     call->number = retrying->state.number;
-    int result = weft__request_set_number(call, retrying->policy.attempt_field);
+    int result = set_fields(call, retrying);
     if (result < 0)
         return result;
     result = timed_fetch(call, retrying, ret);

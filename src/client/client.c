@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "client/client_int.h"
+#include "client/cookies_int.h"
 
 #define PHASE_TIMEOUT WEFT_SEC(5)
 #define IDLE_TIMEOUT  WEFT_SEC(5)
@@ -168,6 +169,18 @@ static int set_base(weft_client *client, const char *base_url)
     return err == 0 ? weft__request_check_url(client->base) : err;
 }
 
+static int set_cookies(weft_client *client, const weft_client_options *options)
+{
+    if (options->no_cookies && options->cookies != NULL)
+        return weft__fail(-EINVAL, "a client has either cookies or no_cookies, not both");
+    if (options->no_cookies)
+        return 0;
+    if (options->cookies == NULL)
+        return weft_cookies_new(&client->cookies);
+    client->cookies = weft__cookies_ref(options->cookies);
+    return 0;
+}
+
 static int configure(weft_client *client, const weft_client_options *options)
 {
     int err = set_times(client, options);
@@ -184,6 +197,8 @@ static int configure(weft_client *client, const weft_client_options *options)
         err = copy_text(options->ca_file, &client->ca_file);
     if (err == 0)
         err = copy_text(options->ca_dir, &client->ca_dir);
+    if (err == 0)
+        err = set_cookies(client, options);
     client->insecure_no_verify = options->insecure_no_verify;
     return err;
 }
@@ -229,6 +244,7 @@ void weft__client_unref(weft_client *client)
     weft__health_done(client);
     weft_tls_free(client->tls);
     weft_url_free(client->base);
+    weft_cookies_free(client->cookies);
     weft__headers_done(&client->headers);
     weft__headers_done(&client->open_headers);
     weft__free(client->params);

@@ -8,6 +8,7 @@
  *   pool.c      connections of one loop: slots, idle ones, who waits
  *   conn.c      one connection: dialling, its buffer, its errors
  *   conn_h1.c   one exchange over it
+ *   cookies.c, cookies_call.c   the jar, and what calls put into it and take
  *   redirect.c  where a redirect leads, and what may go there
  *   retry.c     which failures and statuses are worth another attempt
  *   hedge.c     a second request beside a slow one
@@ -25,6 +26,7 @@
 #include <stdatomic.h>
 
 #include <weft/client.h>
+#include <weft/cookie.h>
 #include <weft/limit.h>
 #include <weft/net.h>
 #include <weft/tls.h>
@@ -87,6 +89,7 @@ struct weft_client {
     char *retry_field;
     char *ca_file;
     char *ca_dir;
+    weft_cookies *cookies; /* NULL: none; it has a lock of its own */
     bool insecure_no_verify;
     bool close; /* the default fields say "Connection: close" */
 
@@ -246,6 +249,7 @@ struct weft__call {
     bool stream;              /* the body is left to the caller */
     bool foreign;             /* a redirect has left the origin that credentials are for */
     bool became_get;          /* a redirect has made it one */
+    bool again;               /* the fields are those of a request before this one */
     bool close;               /* our fields say "Connection: close" */
     bool sent;                /* bytes of this attempt's request may have left */
     bool fresh;               /* the next attempt is not for a connection that was used before */
@@ -270,6 +274,8 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
 int weft__request_init(struct weft__call *call, const char *url);
 /* The fields of the present hop, after url, method or foreign have changed. */
 int weft__request_set_headers(struct weft__call *call);
+/* Makes the fields of this hop the call's own, where they are the client's. */
+int weft__request_own(struct weft__call *call);
 /* The number of the attempt in its own field, if the policy has one. */
 int weft__request_set_number(struct weft__call *call, const char *field);
 void weft__request_done(struct weft__call *call);
@@ -296,6 +302,11 @@ int weft__body_send(weft_stream *stream, struct weft__call *call);
 /* Sends the request on a connection and reads the head of its final response. */
 int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *ret_answered,
                       bool *ret_reusable);
+
+/* The Cookie field of the next request, on top of the fields of the hop. */
+int weft__call_set_cookies(struct weft__call *call);
+/* Takes in what a response sets. */
+int weft__call_receive_cookies(const struct weft__call *call, const weft_response *response);
 
 /* Does this response lead elsewhere, with a Location that says where? */
 bool weft__redirect_wanted(const struct weft__call *call, const weft_response *response);

@@ -24,6 +24,7 @@ struct weft_cookies {
     atomic_int refs;
     pthread_mutex_t lock;
     struct weft__jar jar; /* under lock */
+    atomic_size_t n;      /* cookies in it, to be looked at without the lock */
 };
 
 int weft_cookies_new(weft_cookies **ret)
@@ -32,6 +33,7 @@ int weft_cookies_new(weft_cookies **ret)
     if (cookies == NULL)
         return weft__fail_nomem();
     atomic_init(&cookies->refs, 1);
+    atomic_init(&cookies->n, 0);
     pthread_mutex_init(&cookies->lock, NULL);
     weft__jar_init(&cookies->jar);
     *ret = cookies;
@@ -53,6 +55,11 @@ void weft_cookies_free(weft_cookies *cookies)
     weft__free(cookies);
 }
 
+bool weft__cookies_is_empty(const weft_cookies *cookies)
+{
+    return atomic_load_explicit(&cookies->n, memory_order_relaxed) == 0;
+}
+
 static struct weft__jar *lock(weft_cookies *cookies)
 {
     pthread_mutex_lock(&cookies->lock);
@@ -61,6 +68,7 @@ static struct weft__jar *lock(weft_cookies *cookies)
 
 static void unlock(weft_cookies *cookies)
 {
+    atomic_store_explicit(&cookies->n, cookies->jar.n, memory_order_relaxed);
     pthread_mutex_unlock(&cookies->lock);
 }
 

@@ -93,5 +93,6 @@ int weft__redirect_follow(struct weft__call *call, const weft_response *response
         call->content_type = NULL;
         call->became_get = true;
     }
-    return weft__request_set_headers(call);
+    call->again = true;
+    return 0;
 }

@@ -348,21 +348,26 @@ int weft__request_set_headers(struct weft__call *call)
     return err;
 }
 
+int weft__request_own(struct weft__call *call)
+{
+    if (call->headers == &call->own)
+        return 0;
+    weft__headers_reset(&call->own);
+    int err = weft__headers_append_all(&call->own, call->headers);
+    if (err == 0)
+        call->headers = &call->own;
+    return err;
+}
+
 int weft__request_set_number(struct weft__call *call, const char *field)
 {
     char number[16];
     if (field == NULL || call->settings.retry == NULL ||
         (call->foreign && weft__header_is_secret(field, strlen(field))))
         return 0;
-    if (call->headers != &call->own) {
-        weft__headers_reset(&call->own);
-        int err = weft__headers_append_all(&call->own, call->headers);
-        if (err < 0)
-            return err;
-        call->headers = &call->own;
-    }
     snprintf(number, sizeof number, "%d", call->number);
-    return weft_headers_set(&call->own, field, number);
+    int err = weft__request_own(call);
+    return err < 0 ? err : weft_headers_set(&call->own, field, number);
 }
 
 /* ---- the whole ---- */
