@@ -29,6 +29,7 @@
 #include <weft/limit.h>
 #include <weft/http.h>
 #include <weft/cookie.h>
+#include <weft/response.h>
 #include <weft/client.h>
 #include <weft/server.h>
 #include <weft/json.h>

@@ -43,6 +43,7 @@ HEADER_MODULE = {
     "group": "run",
     "http": "proto",
     "local": "run",
+    "response": "client",
     "scope": "run",
     "serve": "tls",
     "udp": "net",

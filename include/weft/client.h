@@ -8,6 +8,7 @@
 #include <weft/cookie.h>
 #include <weft/http.h>
 #include <weft/limit.h>
+#include <weft/response.h>
 #include <weft/retry.h>
 
 #ifdef __cplusplus
@@ -15,7 +16,6 @@ extern "C" {
 #endif
 
 typedef struct weft_client weft_client;
-typedef struct weft_response weft_response;
 
 /* A field that may be left to the default, or be set both ways. */
 enum { WEFT_OFF = -1, WEFT_ON = 1 };
@@ -38,7 +38,7 @@ typedef struct weft_client_options {
     size_t max_per_origin;   /* default none */
     size_t max_idle;         /* kept for reuse; default 20 */
     int64_t idle_timeout;    /* default 5 s */
-    uint64_t body_max;       /* of a response read into memory; default 1 GiB */
+    uint64_t body_max;       /* of a response read into memory, decoded; default 1 GiB */
     bool http2;              /* reserved for HTTP/2 by ALPN */
     bool insecure_no_verify; /* accept any certificate: for tests only */
     const char *ca_file;     /* PEM, instead of the system's store */
@@ -51,6 +51,9 @@ typedef struct weft_client_options {
                             for a permit by host, and tells what the server said; one loop only */
     weft_cookies *cookies; /* keeps: a jar to share; default one of the client's own */
     bool no_cookies;       /* nothing that a server sets is kept or sent */
+    const char *accept_encoding; /* default "gzip, deflate, br, zstd"; "": the field is not sent */
+    int decode;                  /* WEFT_OFF: bodies stay as they came, and nothing is said of
+                                     codings unless accept_encoding is set; default on */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 
@@ -85,6 +88,7 @@ typedef struct weft_request_options {
     void *body_userdata;                /* for body_reader and body_rewind */
     const weft_pair *cookies; /* go to the origin of the URL, instead of those of the jar with their
                                  names; value NULL: none of that name; ends with {0} */
+    int decode;               /* WEFT_OFF: the body stays as it comes */
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)
@@ -424,240 +428,7 @@ WEFT_API int weft_client_request(weft_client *client, const char *method, const 
 WEFT_API int weft_client_stream(weft_client *client, const char *method, const char *url,
                                 const weft_request_options *options, weft_response **ret);
 
-/* ---- responses ---- */
-
-/**
- * weft_response_free() - release a response
- * @response: takes. NULL is allowed. A body that was not read to its end closes its connection.
- *
- * Suspends: never.
- * Source:   httpx.Response.close.
- * Since:    0.1
- */
-WEFT_API void weft_response_free(weft_response *response);
-
-/**
- * weft_response_status() - the status code
- * @response: borrows.
- *
- * Suspends: never.
- * Return:   200, 404, ...
- * Source:   httpx.Response.status_code.
- * Since:    0.1
- */
-WEFT_API int weft_response_status(const weft_response *response);
-
-/**
- * weft_response_reason() - the text beside the status
- * @response: borrows.
- *
- * Suspends: never.
- * Return:   lends until the response is freed; "" if there was none.
- * Source:   httpx.Response.reason_phrase.
- * Since:    0.1
- */
-WEFT_API const char *weft_response_reason(const weft_response *response);
-
-/**
- * weft_response_http_version() - the version the server spoke
- * @response: borrows.
- *
- * Suspends: never.
- * Return:   lends a static string: "HTTP/1.0" or "HTTP/1.1".
- * Source:   httpx.Response.http_version.
- * Since:    0.1
- */
-WEFT_API const char *weft_response_http_version(const weft_response *response);
-
-/**
- * weft_response_headers() - all header fields
- * @response: borrows.
- *
- * Suspends: never.
- * Return:   lends until the response is freed.
- * Source:   httpx.Response.headers.
- * Since:    0.1
- */
-WEFT_API const weft_headers *weft_response_headers(const weft_response *response);
-
-/**
- * weft_response_header() - the first field of a name
- * @response: borrows.
- * @name:     borrows. Upper and lower case are the same.
- *
- * Suspends: never.
- * Return:   lends until the response is freed; NULL if there is none.
- * Source:   httpx.Response.headers.get.
- * Since:    0.1
- */
-WEFT_API const char *weft_response_header(const weft_response *response, const char *name);
-
-/**
- * weft_response_url() - the URL of the last hop, with its password
- * @response: borrows.
- *
- * Suspends: never.
- * Return:   lends until the response is freed.
- * Source:   httpx.Response.url.
- * Since:    0.1
- */
-WEFT_API const char *weft_response_url(const weft_response *response);
-
-/**
- * weft_response_text() - the body as text, with a NUL behind it
- * @response: borrows.
- * @ret_len:  borrows, to be filled with its bytes; may be NULL.
- *
- * Suspends: never.
- * Return:   lends until the response is freed; never NULL for a response in memory. NULL with the
- *           message of WEFT_ERESPONSE_NOT_READ for one that is still a stream.
- * Source:   httpx.Response.text.
- * Since:    0.1
- */
-WEFT_API const char *weft_response_text(const weft_response *response, size_t *ret_len);
-
-/**
- * weft_response_content() - the body as bytes
- * @response: borrows.
- * @ret_len:  borrows, to be filled with its bytes; may be NULL.
- *
- * Suspends: never.
- * Return:   lends until the response is freed; never NULL for a response in memory. NULL with the
- *           message of WEFT_ERESPONSE_NOT_READ for one that is still a stream.
- * Source:   httpx.Response.content.
- * Since:    0.1
- */
-WEFT_API const void *weft_response_content(const weft_response *response, size_t *ret_len);
-
-/**
- * weft_response_read() - the next bytes of the body
- * @response: borrows.
- * @data:     borrows, to be filled.
- * @len:      bytes of room.
- *
- * After an error but -ECANCELED and -ENOMEM the connection is closed, and every later call
- * fails too.
- *
- * Suspends: yes, until at least one byte has come.
- * Cancel:   -ECANCELED, nothing is lost: the body can be read on.
- * Return:   bytes, at most len; 0 at the end of a whole body; or negative.
- * Errors:   WEFT_ETRUNCATED the body ended too early; WEFT_EREAD_TIMEOUT, WEFT_ETOTAL_TIMEOUT;
- *           WEFT_EREAD; WEFT_EREMOTE_PROTOCOL; -ENOMEM.
- * Source:   httpx.Response.iter_raw.
- * Since:    0.1
- */
-WEFT_API int64_t weft_response_read(weft_response *response, void *data, size_t len);
-
-/**
- * weft_response_read_all() - read a streamed body into memory
- * @response: borrows. Afterwards weft_response_text() and its sisters work.
- *
- * Suspends: yes, until the end of the body.
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, also if it is in memory already; or negative.
- * Errors:   WEFT_ESTREAM_CONSUMED a part of it was read already; WEFT_EBODY_TOO_LARGE; those of
- *           weft_response_read().
- * Source:   httpx.Response.read.
- * Since:    0.1
- */
-WEFT_API int weft_response_read_all(weft_response *response);
-
-/**
- * weft_response_raise_for_status() - make an error of a 4xx or 5xx
- * @response: borrows.
- *
- * Suspends: never.
- * Return:   0, or WEFT_EHTTP_STATUS with a message like "404 Not Found for url http://...".
- * Source:   httpx.Response.raise_for_status.
- * Since:    0.1
- */
-WEFT_API int weft_response_raise_for_status(weft_response *response);
-
-/**
- * weft_response_elapsed() - how long the call took
- * @response: borrows.
- *
- * Suspends: never.
- * Return:   nanoseconds to the end of the body, attempts and redirects included; 0 before it.
- * Source:   httpx.Response.elapsed.
- * Since:    0.1
- */
-WEFT_API int64_t weft_response_elapsed(const weft_response *response);
-
-/**
- * weft_response_tls_version() - how the connection was encrypted
- * @response: borrows.
- *
- * Suspends: never.
- * Return:   lends a static string, "TLSv1.3"; NULL for http.
- * Source:   httpx: extensions["network_stream"], SSLSocket.version.
- * Since:    0.1
- */
-WEFT_API const char *weft_response_tls_version(const weft_response *response);
-
-/**
- * weft_response_attempts() - how many attempts there were
- * @response: borrows.
- *
- * Suspends: never.
- * Return:   1 or more.
- * Source:   tenacity statistics attempt_number.
- * Since:    0.1
- */
-WEFT_API int weft_response_attempts(const weft_response *response);
-
-/**
- * weft_response_attempt() - how an attempt of the call went
- * @response: borrows.
- * @index:    0: the first that is remembered; the last 16 are.
- * @ret:      borrows, to be filled.
- *
- * Where the call fails there is no response: see stats in weft_request_options.
- *
- * Suspends: never.
- * Return:   0, or -ENOENT: there is no such attempt.
- * Errors:   -ENOENT.
- * Source:   urllib3.Retry.history.
- * Since:    0.1
- */
-WEFT_API int weft_response_attempt(const weft_response *response, size_t index,
-                                   weft_retry_entry *ret);
-
-/**
- * weft_response_retry_after() - when the server wants to be asked again
- * @response: borrows.
- *
- * retry-after-ms, Retry-After in seconds or as a date, which counts from the response's own Date;
- * of a 429 or 503 also the reset in RateLimit.
- *
- * Suspends: never.
- * Return:   nanoseconds from when the response came, 0 or more; -1: it does not say.
- * Source:   RFC 9110 10.2.3; draft-ietf-httpapi-ratelimit-headers.
- * Since:    0.1
- */
-WEFT_API int64_t weft_response_retry_after(const weft_response *response);
-
-/**
- * weft_response_redirects() - how many redirects were followed
- * @response: borrows.
- *
- * Suspends: never.
- * Return:   0 or more.
- * Source:   len(httpx.Response.history).
- * Since:    0.1
- */
-WEFT_API int weft_response_redirects(const weft_response *response);
-
-/**
- * weft_response_content_length() - what the Content-Length field says
- * @response: borrows.
- *
- * Suspends: never.
- * Return:   bytes, -1 if there is none.
- * Source:   RFC 9110 8.6.
- * Since:    0.1
- */
-WEFT_API int64_t weft_response_content_length(const weft_response *response);
+/* ---- the pool ---- */
 
 typedef struct weft_pool_stats {
     size_t size;
@@ -679,7 +450,6 @@ WEFT_API void weft_client_pool_stats(weft_client *client, weft_pool_stats *ret);
 
 #if defined(__GNUC__)
 WEFT_DEFINE_AUTO(weft_client, weft_client_free)
-WEFT_DEFINE_AUTO(weft_response, weft_response_free)
 #endif
 
 #ifdef __cplusplus

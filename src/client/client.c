@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "client/client_int.h"
 #include "client/cookies_int.h"
+#include "proto/coding.h"
 
 #define PHASE_TIMEOUT WEFT_SEC(5)
 #define IDLE_TIMEOUT  WEFT_SEC(5)
@@ -54,6 +55,7 @@ static void set_limits(weft_client *client, const weft_client_options *options)
     settings->body_max = options->body_max != 0 ? options->body_max : WEFT__LIMIT_BODY_MAX;
     settings->follow_redirects = options->follow_redirects > 0;
     settings->raise_for_status = options->raise_for_status > 0;
+    settings->decode = options->decode >= 0;
     settings->max_redirects =
         options->max_redirects != 0 ? options->max_redirects : WEFT__LIMIT_REDIRECTS;
     if (settings->max_redirects < 0)
@@ -142,7 +144,12 @@ static int set_headers(weft_client *client, const weft_client_options *options)
 {
     weft_headers *headers = &client->headers;
     const char *agent = options->user_agent != NULL ? options->user_agent : "weft/" WEFT_VERSION;
+    const char *codings = options->accept_encoding;
+    if (codings == NULL)
+        codings = options->decode >= 0 ? WEFT__ACCEPT_ENCODING : "";
     int err = weft_headers_set(headers, "Accept", "*/*");
+    if (err == 0 && codings[0] != '\0')
+        err = weft_headers_set(headers, "Accept-Encoding", codings);
     if (err == 0)
         err = weft_headers_set(headers, "User-Agent", agent);
     if (err == 0)

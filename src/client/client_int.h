@@ -13,7 +13,9 @@
  *   retry.c     which failures and statuses are worth another attempt
  *   hedge.c     a second request beside a slow one
  *   health.c    an origin's budget of retries, its pause, its circuit breaker
- *   response.c  what the caller gets
+ *   response.c  what the caller gets: its body
+ *   response_info.c  ... and what it says of itself
+ *   decode.c    its content codings undone
  *
  * A client is immutable but for its list of pools, its TLS context and what it knows of origins'
  * health, which have a lock.
@@ -54,6 +56,7 @@ struct weft__settings {
     int max_redirects;
     bool follow_redirects;
     bool raise_for_status;
+    bool decode;
     const weft_retry_policy *retry; /* NULL: one attempt */
 };
 
@@ -65,6 +68,7 @@ struct weft__pool_limits {
 };
 
 struct weft__pool;
+struct weft__decoder;
 
 struct weft_client {
     weft_limits *user_limits; /* NULL: none */
@@ -365,6 +369,9 @@ void weft__health_done(weft_client *client);
 
 /* ---- responses ---- */
 
+/* How the caller has begun to take a body that is not in memory. */
+enum weft__taking { WEFT__TAKES_NOTHING, WEFT__TAKES_RAW, WEFT__TAKES_BYTES, WEFT__TAKES_TEXT };
+
 struct weft_response {
     struct weft__conn *conn; /* while the body is not over */
     weft_url *url;
@@ -373,6 +380,10 @@ struct weft_response {
     const char *tls_version; /* NULL: plain */
     struct weft__h1_body body;
     struct weft__buf content;
+    struct weft__decoder *decoder; /* NULL: there is nothing to undo */
+    size_t coded_start;            /* of what it has still to take, in conn->in */
+    size_t coded_len;
+    uint64_t coded_max; /* bytes of it that are taken at most */
     weft_headers headers;
     int64_t content_length;
     int64_t started;
@@ -380,16 +391,22 @@ struct weft_response {
     int64_t deadline;
     int64_t total; /* as given, for messages */
     uint64_t body_max;
-    size_t given; /* bytes of the body that weft_response_read gave out */
+    uint64_t given; /* bytes of the body that were given out */
     int status;
     int minor;
     int attempts;
     int redirects;
     weft_retry_entry *history; /* NULL: there was one attempt */
     size_t n_history;
+    enum weft__taking taking;
     int error;      /* why the body cannot be read any more; 0: none */
     bool reusable;  /* the connection is, if the body ends well */
     bool in_memory; /* the whole body is in content */
+    bool decode;    /* content codings are to be undone */
+    bool was_coded; /* what is in memory is not what came */
+    bool loading;   /* ... or is being read there */
+    bool begun;     /* decoder is set, if there is one */
+    bool coded_end; /* nothing more comes for the decoder */
     char method[WEFT__METHOD_MAX + 1];
 };
 
@@ -408,6 +425,19 @@ void weft__limited_end(struct weft__conn *conn);
 /* From the head that conn has parsed; the response has the connection then, on failure too. */
 int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool reusable,
                        weft_response **ret);
+/*
+ * 1: the next piece of the body as it comes, of at most max bytes, in the connection's buffer,
+ * which is there until the next call; 0: the body is over; or an error.
+ */
+int weft__response_piece(weft_response *response, size_t max, const char **ret, size_t *ret_len);
+/* The body is begun: is there a coding to undo? */
+int weft__decode_begin(weft_response *response);
+/* Decoded bytes into out: how many, 0 at the end of a body that is whole, or an error. */
+int64_t weft__decode(weft_response *response, char *out, size_t out_len);
+/* WEFT_ESTREAM_CONSUMED: it was begun in another way. */
+int weft__response_take(weft_response *response, enum weft__taking how);
+/* weft_response_read() whatever was begun. */
+int64_t weft__response_read(weft_response *response, void *data, size_t len);
 /* Reads the body into memory. */
 int weft__response_load(weft_response *response);
 /* Reads and drops a body that nobody wants, if it is short; otherwise ends the connection. */

@@ -213,7 +213,8 @@ static void grow(struct weft__conn *conn)
 int64_t weft__conn_fill(struct weft__conn *conn, size_t limit)
 {
     bool was_filled = conn->in != NULL && conn->in_end == conn->in_cap;
-    if (was_filled && conn->in_start == conn->in_end && conn->in_cap < WEFT__IN_MAX)
+    if (was_filled && conn->in_start == conn->in_end && conn->in_cap < WEFT__IN_MAX &&
+        conn->in_cap * 2 <= limit)
         grow(conn);
     int err = make_room(conn, limit);
     if (err < 0)

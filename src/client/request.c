@@ -45,6 +45,8 @@ static int merge_settings(struct weft__settings *settings, const weft_request_op
         settings->follow_redirects = options->follow_redirects > 0;
     if (options->raise_for_status != 0)
         settings->raise_for_status = options->raise_for_status > 0;
+    if (options->decode != 0)
+        settings->decode = options->decode > 0;
     if (options->retry != NULL)
         settings->retry = options->retry;
     return err;
@@ -283,6 +285,25 @@ static void drop_content_fields(weft_headers *headers)
     }
 }
 
+static bool names(const weft_pair *pairs, const char *name)
+{
+    for (; pairs != NULL && pairs->name != NULL; pairs++) {
+        if (weft__ieq(pairs->name, name))
+            return true;
+    }
+    return false;
+}
+
+/* A part of a coded body cannot be decoded: who asks for a range gets the body as it is. */
+static int set_range_coding(struct weft__call *call)
+{
+    const weft_pair *headers = call->options->headers;
+    if (!names(headers, "range") || names(headers, "accept-encoding") ||
+        weft_headers_get(&call->own, "accept-encoding") == NULL)
+        return 0;
+    return weft_headers_set(&call->own, "Accept-Encoding", "identity");
+}
+
 static bool is_home(const struct weft__call *call)
 {
     const weft_client *client = call->client;
@@ -333,6 +354,8 @@ int weft__request_set_headers(struct weft__call *call)
         err = weft_headers_set(&call->own, "Content-Type", call->content_type);
     if (err == 0)
         err = weft__request_merge(&call->own, options->headers, call->foreign);
+    if (err == 0)
+        err = set_range_coding(call);
     if (err == 0)
         err = set_idempotency_key(call);
     if (err == 0 && userinfo)

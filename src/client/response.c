@@ -5,11 +5,14 @@
 
 #include "base/alloc.h"
 #include "client/client_int.h"
+#include "proto/coding.h"
 
 enum {
     CONTENT_FIRST = 1024 * 1024, /* a declared length is believed only so far */
+    CODED_SLACK = 64 * 1024,     /* what a coding may take beyond twice what it stands for */
     DIRECT = 2 * WEFT__IN_FIRST, /* so much is left: read it where it belongs */
-    IN_LIMIT = 2 * WEFT__LIMIT_H1_RESPONSE_HEAD,
+    IN_STREAM = 64 * 1024, /* of the input buffer while the caller takes the body piece by piece */
+    IN_LOAD = WEFT__IN_MAX,
 };
 
 /* How long the body of a response that nobody wants may take. */
@@ -41,6 +44,8 @@ static int fill(weft_response *response, const struct weft__conn *conn,
     if (response->total != WEFT_FOREVER)
         response->deadline = call->started + response->total;
     response->body_max = call->settings.body_max;
+    response->decode = call->settings.decode;
+    response->coded_max = UINT64_MAX;
     response->content_length = head->content_length;
     response->tls_version = weft_tls_version(conn->stream);
     memcpy(response->method, call->method, strlen(call->method) + 1);
@@ -94,10 +99,10 @@ int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool re
 
 /* ---- the body, piece by piece ---- */
 
-/* 1: a piece of at most max bytes, in the connection's buffer; 0: the body is over. */
-static int next_piece(weft_response *response, size_t max, const char **ret, size_t *ret_len)
+int weft__response_piece(weft_response *response, size_t max, const char **ret, size_t *ret_len)
 {
     struct weft__conn *conn = response->conn;
+    size_t limit = response->loading ? IN_LOAD : IN_STREAM;
     for (;;) {
         size_t len = weft__conn_available(conn);
         size_t consumed;
@@ -112,7 +117,7 @@ static int next_piece(weft_response *response, size_t max, const char **ret, siz
             return result;
         if (weft__conn_available(conn) > 0)
             continue;
-        int64_t n = weft__conn_fill(conn, IN_LIMIT);
+        int64_t n = weft__conn_fill(conn, conn->in_cap > limit ? conn->in_cap : limit);
         if (n < 0)
             return (int)n;
         if (n == 0)
@@ -159,12 +164,40 @@ static int reserve(weft_response *response, size_t want)
     return err == -ENOMEM ? weft__fail_nomem() : err;
 }
 
+/* Twice what is there, or as much as a small body needs. */
+static int reserve_more(weft_response *response)
+{
+    size_t len = response->content.len;
+    return reserve(response, len < WEFT__IN_FIRST ? WEFT__IN_FIRST : len);
+}
+
+/* 1: there may be more; 0: the body is over. */
+static int load_decoded(weft_response *response)
+{
+    struct weft__buf *content = &response->content;
+    size_t room;
+    int err = reserve_more(response);
+    if (err < 0)
+        return err;
+    char *space = weft__buf_space(content, &room);
+    uint64_t left = response->body_max - content->len;
+    room--;
+    if (room > left)
+        room = (size_t)left + 1; /* one byte shows that there is too much */
+    int64_t n = weft__decode(response, space, room);
+    if (n > 0)
+        weft__buf_commit(content, (size_t)n);
+    return n > 0 ? 1 : (int)n;
+}
+
 static int load_some(weft_response *response)
 {
     struct weft__buf *content = &response->content;
     size_t room;
+    if (response->decoder != NULL)
+        return load_decoded(response);
     if (can_read_direct(response)) {
-        int err = reserve(response, content->len < WEFT__IN_FIRST ? WEFT__IN_FIRST : content->len);
+        int err = reserve_more(response);
         if (err < 0)
             return err;
         char *space = weft__buf_space(content, &room);
@@ -177,7 +210,7 @@ static int load_some(weft_response *response)
     }
     const char *piece;
     size_t len;
-    int result = next_piece(response, SIZE_MAX, &piece, &len);
+    int result = weft__response_piece(response, SIZE_MAX, &piece, &len);
     if (result <= 0)
         return result;
     int err = reserve(response, len);
@@ -190,7 +223,14 @@ static int load_some(weft_response *response)
 static int load(weft_response *response)
 {
     const struct weft__h1_body *body = &response->body;
-    if (body->kind == WEFT__H1_LENGTH) {
+    int begun = weft__decode_begin(response);
+    if (begun < 0)
+        return begun;
+    response->loading = true;
+    if (response->decoder != NULL) {
+        if (response->body_max < (UINT64_MAX - CODED_SLACK) / 2)
+            response->coded_max = response->body_max * 2 + CODED_SLACK;
+    } else if (body->kind == WEFT__H1_LENGTH) {
         if (body->length > response->body_max)
             return too_large(response);
         int err = reserve(response, body->length < CONTENT_FIRST ? (size_t)body->length
@@ -204,7 +244,8 @@ static int load(weft_response *response)
             return result;
         if (response->content.len > response->body_max)
             return too_large(response);
-        if (result == 0 || (body->ended && body->kind == WEFT__H1_LENGTH))
+        if (result == 0 ||
+            (response->decoder == NULL && body->ended && body->kind == WEFT__H1_LENGTH))
             return 0;
     }
 }
@@ -214,6 +255,9 @@ int weft__response_load(weft_response *response)
     int err = 0;
     if (response->conn != NULL) {
         err = load(response);
+        response->was_coded = response->decoder != NULL;
+        weft__decoder_free(response->decoder);
+        response->decoder = NULL;
         leave_connection(response, err == 0);
     } else if (response->elapsed == 0) {
         response->elapsed = weft_now() - response->started;
@@ -245,7 +289,7 @@ void weft__response_discard(weft_response *response)
     }
     weft_scope_enter(&scope, DISCARD_TIME);
     while (result > 0 && body->received <= WEFT__LIMIT_REDIRECT_DRAIN)
-        result = next_piece(response, SIZE_MAX, &piece, &len);
+        result = weft__response_piece(response, SIZE_MAX, &piece, &len);
     weft_scope_exit(&scope, 0);
     leave_connection(response, result == 0);
 }
@@ -254,13 +298,18 @@ void weft__response_discard(weft_response *response)
 
 static int64_t read_some(weft_response *response, void *data, size_t len)
 {
+    int err = weft__decode_begin(response);
+    if (err < 0)
+        return err;
+    if (response->decoder != NULL)
+        return weft__decode(response, data, len);
     if (len >= WEFT__IN_FIRST && can_read_direct(response)) {
         int64_t n = read_direct(response, data, len);
         return n == 0 ? weft__h1_body_eof(&response->body) : n;
     }
     const char *piece;
     size_t piece_len;
-    int result = next_piece(response, len, &piece, &piece_len);
+    int result = weft__response_piece(response, len, &piece, &piece_len);
     if (result <= 0)
         return result;
     memcpy(data, piece, piece_len);
@@ -291,7 +340,7 @@ static int64_t read_in_time(weft_response *response, void *data, size_t len)
 /* A body cannot be read any further after an error; a cancelled read has not happened. */
 static int body_failed(weft_response *response, int err)
 {
-    if (err != -ECANCELED && err != -ENOMEM) {
+    if (err != -ECANCELED && (err != -ENOMEM || response->decoder != NULL)) {
         response->error = err;
         leave_connection(response, false);
     }
@@ -301,7 +350,7 @@ static int body_failed(weft_response *response, int err)
 static int64_t read_memory(weft_response *response, void *data, size_t len)
 {
     const struct weft__buf *content = &response->content;
-    size_t left = content->len - response->given;
+    size_t left = content->len - (size_t)response->given;
     if (len > left)
         len = left;
     memcpy(data, weft__buf_bytes(content) + response->given, len);
@@ -309,7 +358,19 @@ static int64_t read_memory(weft_response *response, void *data, size_t len)
     return (int64_t)len;
 }
 
-int64_t weft_response_read(weft_response *response, void *data, size_t len)
+int weft__response_take(weft_response *response, enum weft__taking how)
+{
+    static const char *const names[] = {"", "raw bytes", "bytes", "text"};
+    if (response->taking == WEFT__TAKES_NOTHING)
+        response->taking = how;
+    if (response->taking == how)
+        return 0;
+    return weft__fail(WEFT_ESTREAM_CONSUMED, "the body is already being read as %s",
+                      names[response->taking]);
+}
+
+/* Decoded bytes, or raw ones if decoding is off. */
+int64_t weft__response_read(weft_response *response, void *data, size_t len)
 {
     if (response->in_memory)
         return read_memory(response, data, len);
@@ -321,10 +382,28 @@ int64_t weft_response_read(weft_response *response, void *data, size_t len)
     int64_t n = read_in_time(response, data, len);
     if (n < 0)
         return body_failed(response, (int)n);
-    response->given += (size_t)n;
-    if (n == 0 || (response->body.ended && response->body.kind == WEFT__H1_LENGTH))
+    response->given += (uint64_t)n;
+    if (n == 0 || (response->decoder == NULL && response->body.ended &&
+                   response->body.kind == WEFT__H1_LENGTH))
         leave_connection(response, true);
     return n;
+}
+
+int64_t weft_response_read(weft_response *response, void *data, size_t len)
+{
+    int err = weft__response_take(response, WEFT__TAKES_BYTES);
+    return err < 0 ? err : weft__response_read(response, data, len);
+}
+
+int64_t weft_response_read_raw(weft_response *response, void *data, size_t len)
+{
+    if (response->was_coded)
+        return weft__fail(WEFT_ESTREAM_CONSUMED, "the body is in memory, decoded");
+    int err = weft__response_take(response, WEFT__TAKES_RAW);
+    if (err < 0)
+        return err;
+    response->decode = false;
+    return weft__response_read(response, data, len);
 }
 
 int weft_response_read_all(weft_response *response)
@@ -333,7 +412,7 @@ int weft_response_read_all(weft_response *response)
         return 0;
     if (response->error < 0)
         return weft__fail_code(response->error);
-    if (response->given > 0)
+    if (response->taking != WEFT__TAKES_NOTHING)
         return weft__fail(WEFT_ESTREAM_CONSUMED, "a part of the body was already read");
     weft_scope scope;
     bool bounded = response->deadline != WEFT_FOREVER;
@@ -375,6 +454,7 @@ void weft_response_free(weft_response *response)
         return;
     if (response->conn != NULL)
         skip_buffered(response);
+    weft__decoder_free(response->decoder);
     weft__h1_body_done(&response->body);
     weft__headers_done(&response->headers);
     weft__buf_done(&response->content);
@@ -382,98 +462,4 @@ void weft_response_free(weft_response *response)
     weft__free(response->own_reason);
     weft__free(response->history);
     weft__free(response);
-}
-
-int weft_response_status(const weft_response *response)
-{
-    return response->status;
-}
-
-const char *weft_response_reason(const weft_response *response)
-{
-    return response->reason;
-}
-
-const char *weft_response_http_version(const weft_response *response)
-{
-    return response->minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
-}
-
-const weft_headers *weft_response_headers(const weft_response *response)
-{
-    return &response->headers;
-}
-
-const char *weft_response_header(const weft_response *response, const char *name)
-{
-    return weft_headers_get(&response->headers, name);
-}
-
-const char *weft_response_url(const weft_response *response)
-{
-    return weft_url_href(response->url);
-}
-
-const char *weft_response_text(const weft_response *response, size_t *ret_len)
-{
-    if (ret_len != NULL)
-        *ret_len = 0;
-    if (!response->in_memory) {
-        weft__fail_code(WEFT_ERESPONSE_NOT_READ);
-        return NULL;
-    }
-    if (ret_len != NULL)
-        *ret_len = response->content.len;
-    return weft__buf_bytes(&response->content);
-}
-
-const void *weft_response_content(const weft_response *response, size_t *ret_len)
-{
-    return weft_response_text(response, ret_len);
-}
-
-int weft_response_raise_for_status(weft_response *response)
-{
-    if (response->status < 400)
-        return 0;
-    return weft__fail(WEFT_EHTTP_STATUS, "%d%s%s for url %s", response->status,
-                      response->reason[0] != '\0' ? " " : "", response->reason,
-                      weft_url_redacted(response->url));
-}
-
-int64_t weft_response_elapsed(const weft_response *response)
-{
-    return response->elapsed;
-}
-
-const char *weft_response_tls_version(const weft_response *response)
-{
-    return response->tls_version;
-}
-
-int weft_response_attempts(const weft_response *response)
-{
-    return response->attempts;
-}
-
-int weft_response_attempt(const weft_response *response, size_t index, weft_retry_entry *ret)
-{
-    if (index >= response->n_history && (index > 0 || response->n_history > 0))
-        return weft__fail(-ENOENT, "attempt %zu is not remembered", index);
-    if (response->n_history > 0)
-        *ret = response->history[index];
-    else
-        *ret =
-            (weft_retry_entry){.number = 1, .status = response->status, .took = response->elapsed};
-    return 0;
-}
-
-int weft_response_redirects(const weft_response *response)
-{
-    return response->redirects;
-}
-
-int64_t weft_response_content_length(const weft_response *response)
-{
-    return response->content_length;
 }

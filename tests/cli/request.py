@@ -77,7 +77,9 @@ def header_fields_are_sent():
     with peers.raw(peers.reply("x")) as (host, seen):
         weft("-H", "A: 1", "-H", "a: 2", "-H", "User-Agent: me", "-H", "Host: a", "-H", "Host: b",
              host)
-    tap.equal(seen[0].split(b"\r\n")[1:-2], [b"Host: b", b"Accept: */*", b"User-Agent: me",
+    tap.equal(seen[0].split(b"\r\n")[1:-2], [b"Host: b", b"Accept: */*",
+                                              b"Accept-Encoding: gzip, deflate, br, zstd",
+                                              b"User-Agent: me",
                                               b"A: 1", b"a: 2"])
 
 

@@ -152,6 +152,8 @@ static bool common_option(const char *key, char *value, struct options *options,
         request->body_max = strtoul(value, NULL, 10);
     else if (strcmp(key, "follow") == 0)
         request->follow_redirects = atoi(value) > 0 ? WEFT_ON : WEFT_OFF;
+    else if (strcmp(key, "decode") == 0)
+        request->decode = atoi(value) > 0 ? WEFT_ON : WEFT_OFF;
     else if (strcmp(key, "raise") == 0)
         request->raise_for_status = WEFT_ON;
     else if (strcmp(key, "attempts") == 0) {
@@ -213,6 +215,8 @@ static void make_client(struct script *script, const struct line *line)
             client.password = value;
         else if (strcmp(key, "agent") == 0)
             client.user_agent = value;
+        else if (strcmp(key, "accept_encoding") == 0)
+            client.accept_encoding = value;
         else if (strcmp(key, "max_redirects") == 0)
             client.max_redirects = atoi(value);
         else if (strcmp(key, "max_idle_ms") == 0)
@@ -227,6 +231,7 @@ static void make_client(struct script *script, const struct line *line)
     client.write_timeout = common.write_timeout;
     client.body_max = common.body_max;
     client.follow_redirects = common.follow_redirects;
+    client.decode = common.decode;
     client.raise_for_status = common.raise_for_status;
     client.retry = options.has_retry ? &options.retry : NULL;
     ASSERT_OK(weft_client_new(&client, &script->client));
@@ -399,6 +404,7 @@ static void expect_request(const struct script *script, const struct line *line,
     ASSERT(sscanf(line->text, "request %31s %255s %127s", method, target, authority) >= 2);
     int len = snprintf(head, sizeof head,
                        "%s %s HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\n"
+                       "Accept-Encoding: gzip, deflate, br, zstd\r\n"
                        "User-Agent: weft/" WEFT_VERSION "\r\n\r\n",
                        method, target, authority);
     server_expect(script, line, stream, head, (size_t)len);

@@ -60,7 +60,8 @@ static int serve(void *arg)
     const struct wire_answer *answer;
     while ((answer = take_request(connection)) != NULL) {
         if (weft_sleep(answer->takes) < 0 || answer->text == NULL ||
-            weft_stream_write(connection->stream, answer->text, strlen(answer->text)) < 0)
+            weft_stream_write(connection->stream, answer->text,
+                              answer->len > 0 ? answer->len : strlen(answer->text)) < 0)
             break;
     }
     weft_stream_free(connection->stream);

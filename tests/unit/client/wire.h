@@ -13,6 +13,7 @@ struct wire_answer {
     int64_t takes;
     bool early;  /* after the head, whatever the body */
     bool failed; /* it cannot even be connected to */
+    size_t len;  /* of a text with NULs in it; 0: up to its NUL */
 };
 
 struct wire {
