@@ -62,7 +62,10 @@ def run(args, options):
     log = os.path.join(args.build, "meson-logs", f"testlog{setup}.json")
     if os.path.exists(log):
         os.remove(log)
-    command = ["meson", "test", "-C", args.build, "--print-errorlogs", *options]
+    # Tests wait for clocks and peers as much as they compute.
+    processes = str(2 * (os.cpu_count() or 1))
+    command = ["meson", "test", "-C", args.build, "--print-errorlogs",
+               "--num-processes", processes, *options]
     if args.brief:
         command.append("--quiet")
     done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
