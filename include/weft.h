@@ -31,6 +31,7 @@
 #include <weft/cookie.h>
 #include <weft/response.h>
 #include <weft/client.h>
+#include <weft/verbs.h>
 #include <weft/server.h>
 #include <weft/json.h>
 

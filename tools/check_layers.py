@@ -47,6 +47,7 @@ HEADER_MODULE = {
     "scope": "run",
     "serve": "tls",
     "udp": "net",
+    "verbs": "client",
 }
 # A seam for tests, declared in one place for all modules.
 FOR_ALL = {"testing", "testing_net"}

@@ -57,6 +57,30 @@ typedef struct weft_client_options {
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 
+/*
+ * A part of a multipart form: a field, or with a filename a file.  Its bytes are those of value,
+ * of the file at path, or of a function.
+ *
+ *     .multipart = (weft_form_part[]){{.name = "title", .value = "Holiday"},
+ *                                     {.name = "photo", .path = "sea.jpg"},
+ *                                     {0}}
+ */
+typedef struct weft_form_part {
+    const char *name;
+    const char *value;
+    size_t value_len; /* 0: up to the NUL of value */
+    const char *path; /* read as it is sent, and never whole in memory */
+    int64_t (*reader)(void *userdata, void *data, size_t len); /* as body_reader */
+    int (*rewind)(void *userdata);                             /* as body_rewind */
+    void *userdata;
+    uint64_t size;            /* bytes of reader; 0: not known, the body is sent chunked */
+    const char *filename;     /* default: the last part of path; "": none */
+    const char *content_type; /* default: by filename, without one none; "": none */
+    const weft_pair *headers; /* further fields of the part; ends with {0} */
+} weft_form_part;
+
+struct json_t; /* of jansson */
+
 typedef struct weft_request_options {
     size_t size;
     const weft_pair *headers; /* replace the client's of the same name; ends with {0} */
@@ -89,6 +113,13 @@ typedef struct weft_request_options {
     const weft_pair *cookies; /* go to the origin of the URL, instead of those of the jar with their
                                  names; value NULL: none of that name; ends with {0} */
     int decode;               /* WEFT_OFF: the body stays as it comes */
+    const weft_form_part *multipart; /* body as multipart/form-data; its end is {0} */
+    const char *file; /* body from the file at this path, read as it is sent; the content type
+                         follows from its name */
+    const char *text; /* body as text/plain in UTF-8, up to its NUL */
+    const struct json_t *json; /* borrows; body as application/json; json_null() is "null" */
+    const char *target; /* of the first request instead of the URL's path and query, sent as it is:
+                           "*", or what the URL's grammar would change */
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)
@@ -144,226 +175,7 @@ WEFT_API void weft_client_free(weft_client *client);
  */
 WEFT_API weft_cookies *weft_client_cookies(weft_client *client);
 
-/* ---- one-off calls ---- */
-
-/**
- * weft_get() - one GET without a client, the response in memory
- * @url:     borrows. Absolute, http or https.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * A client of its own does the call, and keeps no connection: for more than a few calls, make a
- * client.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.get.
- * Since:    0.1
- */
-WEFT_API int weft_get(const char *url, const weft_request_options *options, weft_response **ret);
-
-/**
- * weft_head() - one HEAD without a client, the response in memory
- * @url:     borrows. Absolute, http or https.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * A client of its own does the call, and keeps no connection: for more than a few calls, make a
- * client.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.head.
- * Since:    0.1
- */
-WEFT_API int weft_head(const char *url, const weft_request_options *options, weft_response **ret);
-
-/**
- * weft_post() - one POST without a client, the response in memory
- * @url:     borrows. Absolute, http or https.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * A client of its own does the call, and keeps no connection: for more than a few calls, make a
- * client.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.post.
- * Since:    0.1
- */
-WEFT_API int weft_post(const char *url, const weft_request_options *options, weft_response **ret);
-
-/**
- * weft_put() - one PUT without a client, the response in memory
- * @url:     borrows. Absolute, http or https.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * A client of its own does the call, and keeps no connection: for more than a few calls, make a
- * client.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.put.
- * Since:    0.1
- */
-WEFT_API int weft_put(const char *url, const weft_request_options *options, weft_response **ret);
-
-/**
- * weft_patch() - one PATCH without a client, the response in memory
- * @url:     borrows. Absolute, http or https.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * A client of its own does the call, and keeps no connection: for more than a few calls, make a
- * client.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.patch.
- * Since:    0.1
- */
-WEFT_API int weft_patch(const char *url, const weft_request_options *options, weft_response **ret);
-
-/**
- * weft_delete() - one DELETE without a client, the response in memory
- * @url:     borrows. Absolute, http or https.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * A client of its own does the call, and keeps no connection: for more than a few calls, make a
- * client.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.delete.
- * Since:    0.1
- */
-WEFT_API int weft_delete(const char *url, const weft_request_options *options, weft_response **ret);
-
-/**
- * weft_request() - one request without a client, the response in memory
- * @method:  borrows. A token, sent as it is: methods are case-sensitive.
- * @url:     borrows. Absolute, http or https.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * A client of its own does the call, and keeps no connection: for more than a few calls, make a
- * client.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.request.
- * Since:    0.1
- */
-WEFT_API int weft_request(const char *method, const char *url, const weft_request_options *options,
-                          weft_response **ret);
-
-/* ---- calls through a client ---- */
-
-/**
- * weft_client_get() - GET, the response in memory
- * @client:  borrows.
- * @url:     borrows. Absolute, or appended to the client's base_url.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.Client.get.
- * Since:    0.1
- */
-WEFT_API int weft_client_get(weft_client *client, const char *url,
-                             const weft_request_options *options, weft_response **ret);
-
-/**
- * weft_client_head() - HEAD, the response in memory
- * @client:  borrows.
- * @url:     borrows. Absolute, or appended to the client's base_url.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.Client.head.
- * Since:    0.1
- */
-WEFT_API int weft_client_head(weft_client *client, const char *url,
-                              const weft_request_options *options, weft_response **ret);
-
-/**
- * weft_client_post() - POST, the response in memory
- * @client:  borrows.
- * @url:     borrows. Absolute, or appended to the client's base_url.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.Client.post.
- * Since:    0.1
- */
-WEFT_API int weft_client_post(weft_client *client, const char *url,
-                              const weft_request_options *options, weft_response **ret);
-
-/**
- * weft_client_put() - PUT, the response in memory
- * @client:  borrows.
- * @url:     borrows. Absolute, or appended to the client's base_url.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.Client.put.
- * Since:    0.1
- */
-WEFT_API int weft_client_put(weft_client *client, const char *url,
-                             const weft_request_options *options, weft_response **ret);
-
-/**
- * weft_client_patch() - PATCH, the response in memory
- * @client:  borrows.
- * @url:     borrows. Absolute, or appended to the client's base_url.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.Client.patch.
- * Since:    0.1
- */
-WEFT_API int weft_client_patch(weft_client *client, const char *url,
-                               const weft_request_options *options, weft_response **ret);
-
-/**
- * weft_client_delete() - DELETE, the response in memory
- * @client:  borrows.
- * @url:     borrows. Absolute, or appended to the client's base_url.
- * @options: borrows, NULL for defaults.
- * @ret:     gives, free with weft_response_free(). Untouched on failure.
- *
- * Suspends: yes, like weft_client_request().
- * Cancel:   -ECANCELED, the connection is closed.
- * Return:   0, or negative: see weft_client_request().
- * Source:   httpx.Client.delete.
- * Since:    0.1
- */
-WEFT_API int weft_client_delete(weft_client *client, const char *url,
-                                const weft_request_options *options, weft_response **ret);
+/* ---- calls: those by method are in weft/verbs.h ---- */
 
 /**
  * weft_client_request() - a request, the response in memory
@@ -455,4 +267,6 @@ WEFT_DEFINE_AUTO(weft_client, weft_client_free)
 #ifdef __cplusplus
 }
 #endif
+
+#include <weft/verbs.h>
 #endif

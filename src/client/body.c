@@ -1,19 +1,200 @@
 /*
- * body.c - a request body that comes piece by piece, from a function or a stream.
+ * body.c - a request's body: where it comes from, how it is sent.
  *
- * Its bytes are not kept: to send it again it has to be rewound by the caller.  Where that cannot
- * be, and something of it has been asked for, there is no second request.
+ * A body in memory is sent as it is.  One that comes piece by piece, from a function, a stream or
+ * files, goes through 64 KiB and is not kept: to send it again it has to be rewound.  Where that
+ * cannot be, and something of it has been asked for, there is no second request.
  */
+#include <jansson.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "client/client_int.h"
+#include "proto/json.h"
+#include "proto/mime.h"
 
-enum { PIECE = WEFT__LIMIT_STREAM_WRITE_HIGH };
+enum { PIECE = WEFT__LIMIT_STREAM_WRITE_HIGH, TYPE_SIZE = 128 };
+
+/* ---- where it comes from ---- */
+
+static int check_options(const weft_request_options *options)
+{
+    bool pieces = options->body_reader != NULL || options->body_stream != NULL;
+    int sources = (options->content != NULL) + (options->form != NULL) +
+                  (options->body_reader != NULL) + (options->body_stream != NULL) +
+                  (options->multipart != NULL) + (options->file != NULL) + (options->text != NULL) +
+                  (options->json != NULL);
+    if (sources > 1)
+        return weft__fail(-EINVAL, "a request has one of content, text, json, form, multipart, "
+                                   "file, body_reader, body_stream");
+    if (options->content == NULL && options->content_len > 0)
+        return weft__fail(-EINVAL, "content_len without content");
+    if (!pieces && (options->body_size > 0 || options->body_rewind != NULL))
+        return weft__fail(-EINVAL, "body_size or body_rewind without body_reader or body_stream");
+    return 0;
+}
+
+static void set_bytes(struct weft__call *call, const void *data, size_t len, const char *type)
+{
+    call->body = data;
+    call->body_len = len;
+    call->has_body = true;
+    call->content_type = type;
+}
+
+static int set_form(struct weft__call *call)
+{
+    size_t len;
+    int err = weft_form_encode(call->options->form, &call->form, &len);
+    if (err == 0)
+        set_bytes(call, call->form, len, "application/x-www-form-urlencoded");
+    return err;
+}
+
+static int set_json(struct weft__call *call)
+{
+    struct weft__buf text;
+    size_t len = 0;
+    weft__buf_init(&text, SIZE_MAX);
+    int err = weft__json_write(call->options->json, &text);
+    if (err == 0 && weft__buf_take(&text, &call->form, &len) < 0)
+        err = weft__fail_nomem();
+    weft__buf_done(&text);
+    if (err == 0)
+        set_bytes(call, call->form, len, "application/json");
+    return err;
+}
+
+static int64_t read_stream(void *userdata, void *data, size_t len)
+{
+    const weft_request_options *options = userdata;
+    return weft_stream_read(options->body_stream, data, len);
+}
+
+static int rewind_stream(void *userdata)
+{
+    const weft_request_options *options = userdata;
+    return options->body_rewind(options->body_userdata);
+}
+
+static void set_pieces(struct weft__call *call)
+{
+    const weft_request_options *options = call->options;
+    call->source = (struct weft__source){.read = options->body_reader,
+                                         .rewind = options->body_rewind,
+                                         .userdata = options->body_userdata,
+                                         .size = options->body_size,
+                                         .sized = options->body_size > 0};
+    if (options->body_stream != NULL) {
+        call->source.read = read_stream;
+        call->source.rewind = options->body_rewind != NULL ? rewind_stream : NULL;
+        call->source.userdata = (void *)options;
+    }
+    call->reads_body = true;
+    call->has_body = true;
+}
+
+static int set_file(struct weft__call *call)
+{
+    const char *path = call->options->file;
+    int err = weft__segments_new(&call->segments);
+    if (err == 0)
+        err = weft__segments_add_file(call->segments, path);
+    if (err == 0)
+        err = weft__segments_finish(call->segments, &call->source);
+    if (err < 0)
+        return err;
+    call->own_type = weft__alloc(TYPE_SIZE);
+    if (call->own_type == NULL)
+        return weft__fail_nomem();
+    weft__mime_bare_from_path(path, call->own_type, TYPE_SIZE);
+    call->content_type = call->own_type;
+    call->reads_body = true;
+    call->has_body = true;
+    return 0;
+}
+
+/* The content type that the call asks for, in its own field or among the others; NULL: none. */
+static const char *wanted_type(const struct weft__call *call)
+{
+    const weft_pair *pair = call->options->headers;
+    for (; pair != NULL && pair->name != NULL; pair++) {
+        if (pair->value != NULL && weft__ieq(pair->name, "content-type"))
+            return pair->value;
+    }
+    return call->options->content_type;
+}
+
+static int set_multipart(struct weft__call *call)
+{
+    struct weft__multipart multipart;
+    int err = weft__multipart_build(call->options->multipart, wanted_type(call), &multipart);
+    if (err < 0)
+        return err;
+    call->segments = multipart.segments;
+    call->own_type = multipart.content_type;
+    err = weft__segments_finish(call->segments, &call->source);
+    if (err < 0)
+        return err;
+    if (weft__segments_is_text(call->segments)) {
+        const struct weft__buf *text = weft__segments_text(call->segments);
+        set_bytes(call, weft__buf_bytes(text), text->len, NULL);
+    } else {
+        call->reads_body = true;
+        call->has_body = true;
+    }
+    call->content_type = call->own_type;
+    return 0;
+}
+
+static int set_source(struct weft__call *call)
+{
+    const weft_request_options *options = call->options;
+    if (options->form != NULL)
+        return set_form(call);
+    if (options->multipart != NULL)
+        return set_multipart(call);
+    if (options->file != NULL)
+        return set_file(call);
+    if (options->json != NULL)
+        return set_json(call);
+    if (options->text != NULL) {
+        set_bytes(call, options->text, strlen(options->text), "text/plain; charset=utf-8");
+    } else if (options->content != NULL) {
+        set_bytes(call, options->content, options->content_len, NULL);
+    } else if (options->body_reader != NULL || options->body_stream != NULL) {
+        set_pieces(call);
+    } else {
+        /* RFC 9110 8.6: where a body is usual, its absence is said. */
+        call->has_body = strcmp(call->method, "POST") == 0 || strcmp(call->method, "PUT") == 0 ||
+                         strcmp(call->method, "PATCH") == 0;
+    }
+    return 0;
+}
+
+int weft__body_init(struct weft__call *call)
+{
+    int err = check_options(call->options);
+    if (err == 0)
+        err = set_source(call);
+    if (err == 0 && call->options->content_type != NULL && call->options->multipart == NULL)
+        call->content_type = call->options->content_type;
+    return err;
+}
+
+void weft__body_done(struct weft__call *call)
+{
+    weft__segments_free(call->segments);
+    weft__free(call->form);
+    weft__free(call->own_type);
+}
+
+/* ---- again ---- */
 
 bool weft__body_can_repeat(const struct weft__call *call)
 {
-    return !call->reads_body || !call->body_used || call->options->body_rewind != NULL;
+    return !call->reads_body || !call->body_used || call->source.rewind != NULL;
 }
 
 /* What the caller's function returned, which may have no message of its own. */
@@ -27,27 +208,26 @@ static int fail(struct weft__call *call, int err, const char *what)
 
 int weft__body_prepare(struct weft__call *call)
 {
-    const weft_request_options *options = call->options;
+    const struct weft__source *source = &call->source;
     if (!call->reads_body || !call->body_used)
         return 0;
-    if (options->body_rewind == NULL)
+    if (source->rewind == NULL)
         return weft__fail(WEFT_ENOT_REPLAYABLE,
                           "the request body cannot be sent a second time without body_rewind");
-    int err = options->body_rewind(options->body_userdata);
+    int err = source->rewind(source->userdata);
     if (err < 0)
         return fail(call, err, "the request body could not be rewound");
     call->body_used = false;
     return 0;
 }
 
+/* ---- sending it ---- */
+
 /* As weft_stream_read. */
 static int64_t next_piece(struct weft__call *call, char *data, size_t len)
 {
-    const weft_request_options *options = call->options;
     call->body_used = true;
-    int64_t n = options->body_stream != NULL
-                    ? weft_stream_read(options->body_stream, data, len)
-                    : options->body_reader(options->body_userdata, data, len);
+    int64_t n = call->source.read(call->source.userdata, data, len);
     if (n < 0)
         return fail(call, (int)n, "the request body could not be read");
     if ((uint64_t)n > len) {
@@ -69,8 +249,8 @@ static int send_piece(weft_stream *stream, const char *data, size_t len, bool ch
 
 static int send_pieces(weft_stream *stream, struct weft__call *call, char *buffer)
 {
-    uint64_t size = call->options->body_size;
-    bool chunked = size == 0;
+    uint64_t size = call->source.size;
+    bool chunked = !call->source.sized;
     uint64_t left = chunked ? UINT64_MAX : size;
     while (left > 0) {
         int64_t n = next_piece(call, buffer, left < PIECE ? (size_t)left : PIECE);

@@ -3,7 +3,9 @@
  *
  *   client.c    configuration, the verbs, one client for many threads
  *   request.c   what goes on the wire: URL, header fields, body
- *   body.c      a request body that comes piece by piece
+ *   body.c      a request's body: where it comes from, how it is sent
+ *   segments.c  a body of bytes, files and functions one behind another
+ *   multipart.c forms with files
  *   call.c      one call: hops, attempts, deadlines
  *   pool.c      connections of one loop: slots, idle ones, who waits
  *   conn.c      one connection: dialling, its buffer, its errors
@@ -231,6 +233,47 @@ char *weft__pool_take_buffer(struct weft__pool *pool);
 void weft__pool_give_buffer(struct weft__pool *pool, char *buffer, size_t size);
 enum { WEFT__IN_FIRST = 16 * 1024, WEFT__IN_MAX = 256 * 1024 };
 
+/* ---- bodies ---- */
+
+/* A body that comes piece by piece, wherever from. */
+struct weft__source {
+    int64_t (*read)(void *userdata, void *data, size_t len); /* as body_reader */
+    int (*rewind)(void *userdata);                           /* NULL: it cannot be */
+    void *userdata;
+    uint64_t size;
+    bool sized; /* otherwise size means nothing, and the body is sent chunked */
+};
+
+/* Bytes, files and functions one behind another: a source. */
+struct weft__segments;
+
+int weft__segments_new(struct weft__segments **ret);
+void weft__segments_free(struct weft__segments *segments); /* NULL is allowed */
+/* Bytes of its own are appended here. */
+struct weft__buf *weft__segments_text(struct weft__segments *segments);
+/* What was appended to the text since the last segment becomes one. */
+int weft__segments_add_text(struct weft__segments *segments);
+/* Of the caller, borrowed. */
+int weft__segments_add_bytes(struct weft__segments *segments, const void *data, size_t len);
+/* Opened when its turn comes; its size is asked for now. The path is borrowed. */
+int weft__segments_add_file(struct weft__segments *segments, const char *path);
+/* name: for messages, borrowed. */
+int weft__segments_add_source(struct weft__segments *segments, const char *name,
+                              const struct weft__source *source);
+/* After the last one: the source that they are together, which borrows them. */
+int weft__segments_finish(struct weft__segments *segments, struct weft__source *ret);
+/* All of it is text: there is nothing to be read. */
+bool weft__segments_is_text(const struct weft__segments *segments);
+
+/* The parts as segments; the content type is that of the whole. */
+struct weft__multipart {
+    struct weft__segments *segments;
+    char *content_type; /* weft__free() */
+};
+/* type: what the caller wants the content type to be, NULL: form-data. */
+int weft__multipart_build(const weft_form_part *parts, const char *type,
+                          struct weft__multipart *ret);
+
 /* ---- a call ---- */
 
 struct weft__call {
@@ -242,8 +285,11 @@ struct weft__call {
     struct weft__settings settings;
     const weft_headers *headers; /* of this hop: own, or the client's */
     weft_headers own;
-    const char *content_type; /* NULL: none of ours */
-    char *form;               /* an encoded form */
+    const char *content_type;        /* NULL: none of ours */
+    char *form;                      /* an encoded form, or other text made for this call */
+    char *own_type;                  /* a content type made for this call */
+    struct weft__segments *segments; /* of a file or a form with files; NULL: none */
+    struct weft__source source;      /* where reads_body gets it from */
     const void *body;
     size_t body_len;
     bool has_body;
@@ -283,6 +329,8 @@ int weft__request_own(struct weft__call *call);
 /* The number of the attempt in its own field, if the policy has one. */
 int weft__request_set_number(struct weft__call *call, const char *field);
 void weft__request_done(struct weft__call *call);
+/* Of the present hop. */
+const char *weft__request_target(const struct weft__call *call);
 /* http or https, with a host. */
 int weft__request_check_url(const weft_url *url);
 /*
@@ -296,6 +344,9 @@ int weft__request_check_headers(const weft_headers *headers, bool *ret_close);
 int weft__basic_value(const char *username, size_t username_len, const char *password,
                       size_t password_len, char **ret);
 
+/* Checks what the options say of the body, and prepares it. */
+int weft__body_init(struct weft__call *call);
+void weft__body_done(struct weft__call *call);
 /* Can the body be sent from its beginning, now or after a rewind? */
 bool weft__body_can_repeat(const struct weft__call *call);
 /* Rewinds it where that is needed; WEFT_ENOT_REPLAYABLE where it cannot be. */

@@ -144,11 +144,11 @@ static int send_request(struct reading *reading, struct weft__call *call, bool *
     enum weft__h1_body_kind kind = call->has_body ? WEFT__H1_LENGTH : WEFT__H1_NONE;
     uint64_t length = call->body_len;
     if (call->reads_body) {
-        length = call->options->body_size;
-        kind = length > 0 ? WEFT__H1_LENGTH : WEFT__H1_CHUNKED;
+        length = call->source.size;
+        kind = call->source.sized ? WEFT__H1_LENGTH : WEFT__H1_CHUNKED;
     }
     weft__buf_clear(&conn->out);
-    int err = weft__h1_write_request(&conn->out, call->method, weft_url_target(call->url),
+    int err = weft__h1_write_request(&conn->out, call->method, weft__request_target(call),
                                      weft_url_authority(call->url), call->headers, kind, length);
     if (err < 0)
         return err;

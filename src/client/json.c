@@ -89,7 +89,7 @@ int weft_client_request_json(weft_client *client, const char *method, const char
     struct weft__buf text;
     int err = 0;
     weft__buf_init(&text, SIZE_MAX);
-    if (body != NULL && options != NULL && (options->content != NULL || options->form != NULL))
+    if (body != NULL && options != NULL && options->content != NULL)
         err = weft__fail(-EINVAL, "a request with a JSON body has no other");
     else if (body != NULL)
         err = weft__json_write(body, &text);

@@ -101,52 +101,6 @@ static int set_url(struct weft__call *call, const char *text)
     return err;
 }
 
-/* ---- body ---- */
-
-static int check_body(const weft_request_options *options)
-{
-    int sources = (options->content != NULL) + (options->form != NULL) +
-                  (options->body_reader != NULL) + (options->body_stream != NULL);
-    bool pieces = options->body_reader != NULL || options->body_stream != NULL;
-    if (sources > 1)
-        return weft__fail(-EINVAL, "a request has one of content, form, body_reader, body_stream");
-    if (options->content == NULL && options->content_len > 0)
-        return weft__fail(-EINVAL, "content_len without content");
-    if (!pieces && (options->body_size > 0 || options->body_rewind != NULL))
-        return weft__fail(-EINVAL, "body_size or body_rewind without body_reader or body_stream");
-    return 0;
-}
-
-static int set_body(struct weft__call *call)
-{
-    const weft_request_options *options = call->options;
-    int err = check_body(options);
-    if (err < 0)
-        return err;
-    if (options->form != NULL) {
-        err = weft_form_encode(options->form, &call->form, &call->body_len);
-        if (err < 0)
-            return err;
-        call->body = call->form;
-        call->content_type = "application/x-www-form-urlencoded";
-        call->has_body = true;
-    } else if (options->content != NULL) {
-        call->body = options->content;
-        call->body_len = options->content_len;
-        call->has_body = true;
-    } else if (options->body_reader != NULL || options->body_stream != NULL) {
-        call->reads_body = true;
-        call->has_body = true;
-    } else {
-        /* RFC 9110 8.6: where a body is usual, its absence is said. */
-        call->has_body = strcmp(call->method, "POST") == 0 || strcmp(call->method, "PUT") == 0 ||
-                         strcmp(call->method, "PATCH") == 0;
-    }
-    if (options->content_type != NULL)
-        call->content_type = options->content_type;
-    return 0;
-}
-
 /* ---- fields ---- */
 
 /* A field may be given several times, but for Host (RFC 9110 section 5.3, 9112 section 3.2). */
@@ -354,6 +308,9 @@ int weft__request_set_headers(struct weft__call *call)
         err = weft_headers_set(&call->own, "Content-Type", call->content_type);
     if (err == 0)
         err = weft__request_merge(&call->own, options->headers, call->foreign);
+    /* Its boundary is that of the body. */
+    if (err == 0 && call->own_type != NULL && call->options->multipart != NULL && !call->became_get)
+        err = weft_headers_set(&call->own, "Content-Type", call->own_type);
     if (err == 0)
         err = set_range_coding(call);
     if (err == 0)
@@ -410,18 +367,42 @@ static int check_method(const struct weft__call *call)
     return 0;
 }
 
+static int check_target(const char *target)
+{
+    if (target == NULL)
+        return 0;
+    if (target[0] == '\0')
+        return weft__fail(-EINVAL, "an empty request target");
+    for (const char *at = target; *at != '\0'; at++) {
+        if ((unsigned char)*at <= ' ' || *at == 0x7f)
+            return weft__fail(WEFT_ELOCAL_PROTOCOL,
+                              "the request target has byte 0x%02x, which would break the request "
+                              "line",
+                              (unsigned char)*at);
+    }
+    return 0;
+}
+
+const char *weft__request_target(const struct weft__call *call)
+{
+    const char *target = call->options->target;
+    return target != NULL && call->redirects == 0 ? target : weft_url_target(call->url);
+}
+
 int weft__request_init(struct weft__call *call, const char *url)
 {
     weft__headers_init(&call->own);
     int err = check_method(call);
     if (err == 0)
         err = merge_settings(&call->settings, call->options);
+    if (err == 0)
+        err = check_target(call->options->target);
     if (err == 0 && url == NULL)
         err = weft__fail(-EINVAL, "a request without a URL");
     if (err == 0)
         err = set_url(call, url);
     if (err == 0)
-        err = set_body(call);
+        err = weft__body_init(call);
     if (err == 0)
         err = weft__request_set_headers(call);
     return err;
@@ -431,5 +412,5 @@ void weft__request_done(struct weft__call *call)
 {
     weft_url_free(call->url);
     weft__headers_done(&call->own);
-    weft__free(call->form);
+    weft__body_done(call);
 }

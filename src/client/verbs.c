@@ -51,6 +51,12 @@ int weft_client_delete(weft_client *client, const char *url, const weft_request_
     return weft_client_request(client, "DELETE", url, options, ret);
 }
 
+int weft_client_query(weft_client *client, const char *url, const weft_request_options *options,
+                      weft_response **ret)
+{
+    return weft_client_request(client, "QUERY", url, options, ret);
+}
+
 int weft_request(const char *method, const char *url, const weft_request_options *options,
                  weft_response **ret)
 {
@@ -91,4 +97,14 @@ int weft_patch(const char *url, const weft_request_options *options, weft_respon
 int weft_delete(const char *url, const weft_request_options *options, weft_response **ret)
 {
     return weft_request("DELETE", url, options, ret);
+}
+
+int weft_query(const char *url, const weft_request_options *options, weft_response **ret)
+{
+    return weft_request("QUERY", url, options, ret);
+}
+
+int weft_options(const char *url, const weft_request_options *options, weft_response **ret)
+{
+    return weft_request("OPTIONS", url, options, ret);
 }

@@ -108,3 +108,13 @@ const char *weft__mime_from_path(const char *path)
     }
     return type != NULL ? type->type : "application/octet-stream";
 }
+
+void weft__mime_bare_from_path(const char *path, char *ret, size_t size)
+{
+    const char *type = weft__mime_from_path(path);
+    size_t len = strcspn(type, ";");
+    if (len > size - 1)
+        len = size - 1;
+    memcpy(ret, type, len);
+    ret[len] = '\0';
+}
