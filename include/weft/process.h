@@ -36,9 +36,9 @@ enum { WEFT_PROCESS_GROUP_NEW = -1 };
 
 typedef struct weft_process_options {
     size_t size;
-    int stdin; /* WEFT_STDIO_...; default inherits */
-    int stdout;
-    int stderr;
+    int in;               /* its stdin: WEFT_STDIO_...; default inherits */
+    int out;              /* its stdout */
+    int err;              /* its stderr */
     bool shell;           /* argv[0] is a command line for /bin/sh; the rest are its $0, $1, ... */
     const char *cwd;      /* folder to start in */
     const weft_pair *env; /* the whole environment; default inherits */

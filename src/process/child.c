@@ -39,6 +39,7 @@ enum { CHILD_STACK = 64 * 1024, KERNEL_SIGNALS = 64, KERNEL_SET = 8 };
 #endif
 
 bool weft__process_no_pidfd;
+bool weft__process_no_close_range;
 
 /* ---- in the child ---- */
 
@@ -89,7 +90,8 @@ IN_CHILD static void place_stdio(struct weft__child *child)
 IN_CHILD static void close_others(struct weft__child *child)
 {
     const weft_process_options *options = child->options;
-    if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
+    if (weft__process_no_close_range ||
+        syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
         uint64_t most[2] = {0, 0};
         syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, most);
         for (int fd = 3; fd < (int)(most[0] < 1048576 ? most[0] : 1048576); fd++)

@@ -180,14 +180,14 @@ static int check_code(const weft_process *process, const weft_process_result *re
 
 static int complete_options(weft_process_options *all)
 {
-    if (all->input != NULL && all->stdin != WEFT_STDIO_INHERIT)
-        return weft__fail(-EINVAL, "a process with .input and .stdin");
+    if (all->input != NULL && all->in != WEFT_STDIO_INHERIT)
+        return weft__fail(-EINVAL, "a process with both .input and .in");
     if (all->input != NULL)
-        all->stdin = WEFT_STDIO_PIPE;
-    if (all->capture && all->stdout == WEFT_STDIO_INHERIT)
-        all->stdout = WEFT_STDIO_PIPE;
-    if (all->capture && all->stderr == WEFT_STDIO_INHERIT)
-        all->stderr = WEFT_STDIO_PIPE;
+        all->in = WEFT_STDIO_PIPE;
+    if (all->capture && all->out == WEFT_STDIO_INHERIT)
+        all->out = WEFT_STDIO_PIPE;
+    if (all->capture && all->err == WEFT_STDIO_INHERIT)
+        all->err = WEFT_STDIO_PIPE;
     all->size = sizeof *all;
     return 0;
 }

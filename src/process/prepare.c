@@ -197,11 +197,11 @@ static int prepare_one(struct weft__launch *launch, int which, int wanted)
 
 static int prepare_stdio(struct weft__launch *launch)
 {
-    int err = prepare_one(launch, 0, launch->options.stdin);
+    int err = prepare_one(launch, 0, launch->options.in);
     if (err == 0)
-        err = prepare_one(launch, 1, launch->options.stdout);
+        err = prepare_one(launch, 1, launch->options.out);
     if (err == 0)
-        err = prepare_one(launch, 2, launch->options.stderr);
+        err = prepare_one(launch, 2, launch->options.err);
     for (size_t i = 0; err == 0 && i < launch->options.n_pass_fds; i++) {
         if (launch->options.pass_fds[i] < 3)
             err = weft__fail(-EINVAL, "descriptor %d cannot be passed on: 0 to 2 are stdio",

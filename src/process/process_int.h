@@ -66,7 +66,8 @@ int weft__launch_init(struct weft__launch *launch, const char *const *argv,
                       const weft_process_options *options);
 void weft__launch_done(struct weft__launch *launch);
 
-/* For tests: as on a kernel without pidfds. */
+/* For tests: as on a kernel without pidfds, without close_range. */
 extern bool weft__process_no_pidfd;
+extern bool weft__process_no_close_range;
 
 #endif

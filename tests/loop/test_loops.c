@@ -2,11 +2,15 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <weft/error.h>
 #include <weft/net.h>
+#include <weft/process.h>
 #include <weft/stream.h>
 #include <weft/testing.h>
 #include <weft/thread.h>
@@ -145,6 +149,49 @@ static int end_normally(void *arg, size_t index)
 {
     (void)index;
     return (int)weft_sleep(*(int64_t *)arg) == 0 ? 3 : -EPROTO;
+}
+
+static int sleeps_until_interrupted(void *arg, size_t index)
+{
+    struct seen *seen = arg;
+    (void)index;
+    if (atomic_fetch_add(&seen->asleep, 1) == LOOPS - 1)
+        kill(getpid(), SIGINT);
+    int err = weft_sleep(WEFT_SEC(30));
+    atomic_fetch_add(&seen->cancelled, err == -ECANCELED);
+    return err;
+}
+
+static void loops_as_a_program(void *arg)
+{
+    struct seen seen = {0};
+    (void)arg;
+    sigaction(SIGINT, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    int err = weft_loops_run(LOOPS, sleeps_until_interrupted, &seen, NULL);
+    _exit(err == -EINTR && atomic_load(&seen.cancelled) == LOOPS ? 130 : 1);
+}
+
+TEST(loops_are_all_cancelled_by_sigint)
+{
+    char output[1024];
+    int status = test_fork(loops_as_a_program, NULL, output, sizeof output);
+    ASSERT_STR_EQ(output, "");
+    ASSERT(WIFEXITED(status));
+    ASSERT_INT_EQ(WEXITSTATUS(status), 130);
+}
+
+static int prints_its_mask(void *arg, size_t index)
+{
+    (void)arg;
+    (void)index;
+    return weft_process_run(
+        WEFT_ARGV("grep", "-q", "SigBlk:.0000000000000000$", "/proc/self/status"),
+        WEFT_PROCESS(.check = true), NULL);
+}
+
+TEST(loops_start_programs_that_block_no_signal)
+{
+    ASSERT_OK(weft_loops_run(2, prints_its_mask, NULL, NULL));
 }
 
 TEST(loops_success_is_zero_and_bad_arguments_are_refused)

@@ -1,6 +1,7 @@
 /* Processes: starting, stdio, waiting, signals, the end. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +84,7 @@ TEST(process_is_waited_for_outside_weft_run)
 TASK_TEST(process_polled_has_not_ended_and_then_has)
 {
     int code = 99;
-    weft_process *process = start(WEFT_ARGV("cat"), WEFT_PROCESS(.stdin = WEFT_STDIO_PIPE));
+    weft_process *process = start(WEFT_ARGV("cat"), WEFT_PROCESS(.in = WEFT_STDIO_PIPE));
     ASSERT_INT_EQ(weft_process_poll(process, &code), 0);
     ASSERT_INT_EQ(code, 99);
     ASSERT_OK(weft_stream_write_eof(weft_process_stdin(process)));
@@ -153,8 +154,7 @@ TASK_TEST(process_wait_that_was_cancelled_leaves_the_program_alone)
 
 static int start_one(void *arg)
 {
-    return weft_process_start(WEFT_ARGV("sleep", "100"), WEFT_PROCESS(.stdout = WEFT_STDIO_PIPE),
-                              arg);
+    return weft_process_start(WEFT_ARGV("sleep", "100"), WEFT_PROCESS(.out = WEFT_STDIO_PIPE), arg);
 }
 
 static int kill_one(void *arg)
@@ -175,15 +175,15 @@ TEST(process_outlives_the_loop_it_was_started_in)
 TASK_TEST(process_freed_while_it_runs_is_killed_and_reaped)
 {
     for (int i = 0; i < 10; i++)
-        weft_process_free(start(WEFT_ARGV("sleep", "100"),
-                                WEFT_PROCESS(.stdin = WEFT_STDIO_PIPE, .stdout = WEFT_STDIO_PIPE,
-                                             .stderr = WEFT_STDIO_PIPE)));
+        weft_process_free(start(
+            WEFT_ARGV("sleep", "100"),
+            WEFT_PROCESS(.in = WEFT_STDIO_PIPE, .out = WEFT_STDIO_PIPE, .err = WEFT_STDIO_PIPE)));
     expect_no_child();
 }
 
 static int start_and_wait(void *arg)
 {
-    weft_process *process = start(WEFT_ARGV("true"), WEFT_PROCESS(.stdout = WEFT_STDIO_PIPE));
+    weft_process *process = start(WEFT_ARGV("true"), WEFT_PROCESS(.out = WEFT_STDIO_PIPE));
     (void)arg;
     int code = code_of(process);
     weft_process_free(process);
@@ -213,12 +213,12 @@ TEST(process_that_cannot_start_says_why)
     ASSERT_ERR(weft_process_start(NULL, NULL, &process), -EINVAL);
     ASSERT_ERR(weft_process_start((const char *const[]){NULL}, NULL, &process), -EINVAL);
     ASSERT_ERR(weft_process_start(WEFT_ARGV(""), NULL, &process), -EINVAL);
-    ASSERT_ERR(weft_process_start(WEFT_ARGV("true"), WEFT_PROCESS(.stdin = -9), &process), -EINVAL);
+    ASSERT_ERR(weft_process_start(WEFT_ARGV("true"), WEFT_PROCESS(.in = -9), &process), -EINVAL);
     ASSERT_ERR(
-        weft_process_start(WEFT_ARGV("true"), WEFT_PROCESS(.stdin = WEFT_STDIO_STDOUT), &process),
+        weft_process_start(WEFT_ARGV("true"), WEFT_PROCESS(.in = WEFT_STDIO_STDOUT), &process),
         -EINVAL);
     ASSERT_ERR(
-        weft_process_start(WEFT_ARGV("true"), WEFT_PROCESS(.stdout = WEFT_STDIO_FD(999)), &process),
+        weft_process_start(WEFT_ARGV("true"), WEFT_PROCESS(.out = WEFT_STDIO_FD(999)), &process),
         -EBADF);
     ASSERT_ERR(weft_process_start(WEFT_ARGV("true"),
                                   WEFT_PROCESS(.pass_fds = (const int[]){1}, .n_pass_fds = 1),
@@ -241,8 +241,8 @@ TEST(process_with_pipes_that_cannot_start_leaves_nothing)
 {
     weft_process *process = NULL;
     ASSERT_ERR(weft_process_start(WEFT_ARGV("/no/such/program"),
-                                  WEFT_PROCESS(.stdin = WEFT_STDIO_PIPE, .stdout = WEFT_STDIO_PIPE,
-                                               .stderr = WEFT_STDIO_DEVNULL),
+                                  WEFT_PROCESS(.in = WEFT_STDIO_PIPE, .out = WEFT_STDIO_PIPE,
+                                               .err = WEFT_STDIO_DEVNULL),
                                   &process),
                -ENOENT);
     expect_no_child();
@@ -258,11 +258,10 @@ TEST(process_started_without_free_descriptors_leaves_nothing)
     for (rlim_t most = 3; most < 64 && !started; most++) {
         struct rlimit few = {.rlim_cur = most, .rlim_max = old.rlim_max};
         ASSERT_INT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
-        int err =
-            weft_process_start(WEFT_ARGV("true"),
-                               WEFT_PROCESS(.stdin = WEFT_STDIO_PIPE, .stdout = WEFT_STDIO_PIPE,
-                                            .stderr = WEFT_STDIO_PIPE),
-                               &process);
+        int err = weft_process_start(
+            WEFT_ARGV("true"),
+            WEFT_PROCESS(.in = WEFT_STDIO_PIPE, .out = WEFT_STDIO_PIPE, .err = WEFT_STDIO_PIPE),
+            &process);
         ASSERT_INT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
         started = err == 0;
         if (started)
@@ -327,7 +326,7 @@ TASK_TEST(process_shell_gets_its_arguments)
 }
 
 /* The folder that ls reads is its own 3. */
-TASK_TEST(process_gets_no_descriptor_but_those_passed)
+static void expect_only_passed(void)
 {
     int leak = dup(0); /* not close-on-exec */
     int passed = fcntl(0, F_DUPFD_CLOEXEC, 77);
@@ -338,13 +337,28 @@ TASK_TEST(process_gets_no_descriptor_but_those_passed)
     close(passed);
 }
 
+TASK_TEST(process_gets_no_descriptor_but_those_passed)
+{
+    expect_only_passed();
+}
+
+TASK_TEST(process_on_a_kernel_without_close_range_gets_no_more)
+{
+    struct rlimit limit;
+    weft__process_no_close_range = true;
+    /* Where a million are allowed, the child would look at each. */
+    ASSERT_INT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_cur < 1024 ? limit.rlim_cur : 1024;
+    ASSERT_INT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    expect_only_passed();
+}
+
 TASK_TEST(process_stdio_is_a_descriptor_devnull_or_stdout)
 {
     int out = open(test_path("out"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    weft_process *process =
-        start(WEFT_ARGV("sh", "-c", "echo to-out; echo to-err >&2; cat"),
-              WEFT_PROCESS(.stdin = WEFT_STDIO_DEVNULL, .stdout = WEFT_STDIO_FD(out),
-                           .stderr = WEFT_STDIO_STDOUT));
+    weft_process *process = start(WEFT_ARGV("sh", "-c", "echo to-out; echo to-err >&2; cat"),
+                                  WEFT_PROCESS(.in = WEFT_STDIO_DEVNULL, .out = WEFT_STDIO_FD(out),
+                                               .err = WEFT_STDIO_STDOUT));
     ASSERT_INT_EQ(code_of(process), 0);
     weft_process_free(process);
     char text[64] = "";
@@ -358,9 +372,8 @@ TASK_TEST(process_stdout_and_stderr_may_change_places)
     int out = open(test_path("out"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     int saved = fcntl(1, F_DUPFD_CLOEXEC, 3);
     dup2(out, 2);
-    weft_process *process =
-        start(WEFT_ARGV("sh", "-c", "echo x"),
-              WEFT_PROCESS(.stdout = WEFT_STDIO_FD(2), .stderr = WEFT_STDIO_FD(1)));
+    weft_process *process = start(WEFT_ARGV("sh", "-c", "echo x"),
+                                  WEFT_PROCESS(.out = WEFT_STDIO_FD(2), .err = WEFT_STDIO_FD(1)));
     ASSERT_INT_EQ(code_of(process), 0);
     dup2(saved, 2);
     close(saved);
@@ -425,6 +438,44 @@ TASK_TEST(process_finds_its_signals_as_they_are_by_default)
     weft_process_result_done(&result);
 }
 
+/* As the thread of a loop that has a share of the signals only. */
+static void *prints_blocked(void *arg)
+{
+    sigset_t most;
+    sigfillset(&most);
+    pthread_sigmask(SIG_SETMASK, &most, NULL);
+    *(int *)arg =
+        weft_process_run(WEFT_ARGV("grep", "-q", "SigBlk:.0000000000000000$", "/proc/self/status"),
+                         WEFT_PROCESS(.check = true), NULL);
+    return NULL;
+}
+
+TEST(process_started_by_a_thread_that_blocks_signals_blocks_none)
+{
+    pthread_t thread;
+    int err = -EIO;
+    ASSERT_INT_EQ(pthread_create(&thread, NULL, prints_blocked, &err), 0);
+    pthread_join(thread, NULL);
+    ASSERT_OK(err);
+}
+
+static void *starts_mortal(void *arg)
+{
+    weft_process **process = arg;
+    *process = start(WEFT_ARGV("sleep", "100"), WEFT_PROCESS(.death_signal = SIGUSR2));
+    return NULL;
+}
+
+TEST(process_with_a_death_signal_ends_with_the_thread_that_started_it)
+{
+    pthread_t thread;
+    weft_process *process = NULL;
+    ASSERT_INT_EQ(pthread_create(&thread, NULL, starts_mortal, &process), 0);
+    pthread_join(thread, NULL);
+    ASSERT_INT_EQ(code_of(process), -SIGUSR2);
+    weft_process_free(process);
+}
+
 /* ---- signals ---- */
 
 TASK_TEST(process_signals_end_it_and_are_its_code)
@@ -456,7 +507,7 @@ TASK_TEST(process_stopped_ends_by_sigterm_or_else_by_sigkill)
 
     char byte;
     process = start(WEFT_ARGV("sh", "-c", "trap '' TERM; echo; exec sleep 100"),
-                    WEFT_PROCESS(.stdout = WEFT_STDIO_PIPE));
+                    WEFT_PROCESS(.out = WEFT_STDIO_PIPE));
     ASSERT_INT_EQ(weft_stream_read(weft_process_stdout(process), &byte, 1), 1);
     ASSERT_OK(weft_process_stop(process, WEFT_MS(5), &code));
     ASSERT_INT_EQ(code, -SIGKILL);

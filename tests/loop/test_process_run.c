@@ -23,8 +23,8 @@ static weft_process *start_piped(const char *command)
 {
     weft_process *process;
     ASSERT_OK(weft_process_start(WEFT_ARGV(command),
-                                 WEFT_PROCESS(.shell = true, .stdin = WEFT_STDIO_PIPE,
-                                              .stdout = WEFT_STDIO_PIPE, .stderr = WEFT_STDIO_PIPE,
+                                 WEFT_PROCESS(.shell = true, .in = WEFT_STDIO_PIPE,
+                                              .out = WEFT_STDIO_PIPE, .err = WEFT_STDIO_PIPE,
                                               .grace = -1),
                                  &process));
     return process;
@@ -146,8 +146,8 @@ TASK_TEST(process_communicate_does_not_wait_for_a_grandchild)
     weft_process *process;
     weft_process_result result;
     ASSERT_OK(weft_process_start(WEFT_ARGV("echo mine; sleep 100 & echo $! >&2"),
-                                 WEFT_PROCESS(.shell = true, .stdout = WEFT_STDIO_PIPE,
-                                              .stderr = WEFT_STDIO_PIPE, .pipe_grace = WEFT_MS(20)),
+                                 WEFT_PROCESS(.shell = true, .out = WEFT_STDIO_PIPE,
+                                              .err = WEFT_STDIO_PIPE, .pipe_grace = WEFT_MS(20)),
                                  &process));
     ASSERT_OK(weft_process_communicate(process, NULL, 0, &result));
     ASSERT_STR_EQ(result.out, "mine\n");
@@ -244,9 +244,9 @@ TASK_TEST(process_run_with_check_says_what_the_program_said)
 
 TASK_TEST(process_run_with_input_and_stdin_is_refused)
 {
-    ASSERT_ERR(weft_process_run(WEFT_ARGV("cat"),
-                                WEFT_PROCESS(.input = "", .stdin = WEFT_STDIO_PIPE), NULL),
-               -EINVAL);
+    ASSERT_ERR(
+        weft_process_run(WEFT_ARGV("cat"), WEFT_PROCESS(.input = "", .in = WEFT_STDIO_PIPE), NULL),
+        -EINVAL);
     ASSERT_ERR(weft_process_run(WEFT_ARGV("/no/such/program"), NULL, NULL), -ENOENT);
 }
 
