@@ -269,10 +269,13 @@ WEFT_API int weft_gather(weft_call *calls, size_t n, const weft_gather_options *
 
 typedef struct weft_map_options {
     size_t size;
-    size_t limit;    /* at most so many at once; default all at once */
-    bool collect;    /* as in weft_gather_options */
-    int64_t timeout; /* of the whole; default none */
-    int *results;    /* keeps until the call returns: n results in the order of the items */
+    size_t limit;           /* at most so many at once; default all at once */
+    bool collect;           /* as in weft_gather_options */
+    int64_t timeout;        /* of the whole; default none */
+    int *results;           /* keeps until the call returns: n results in the order of the items */
+    weft_outcome *failures; /* keeps until the call returns: as in weft_group_options, with fn
+                               and the item as its argument */
+    size_t max_failures;
 } weft_map_options;
 #define WEFT_MAP(...) WEFT_OPTIONS(weft_map_options, __VA_ARGS__)
 

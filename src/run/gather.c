@@ -46,50 +46,71 @@ struct map_state {
     size_t n;
     size_t item_size;
     size_t next;
-    int *results;
-    bool collect;
+    const weft_map_options *options;
+    size_t n_failures;
 };
+
+/* Told of the item, not of the worker. */
+static void note_failure(struct map_state *state, const struct weft_task *self, void *item,
+                         int result)
+{
+    const weft_map_options *options = state->options;
+    if (state->n_failures >= options->max_failures || (result == -ECANCELED && self->cancelled))
+        return;
+    weft_outcome *failure = &options->failures[state->n_failures++];
+    weft__outcome_fill(failure, self, result);
+    failure->fn = state->fn;
+    failure->arg = item;
+}
 
 /* One of limit workers: takes the next item until there is none. */
 static int map_worker(void *arg)
 {
     struct map_state *state = arg;
+    const weft_map_options *options = state->options;
     struct weft_task *self = weft__self();
     while (state->next < state->n && !self->cancelled) {
         size_t i = state->next++;
-        int result = state->fn(state->items + i * state->item_size);
-        if (state->results != NULL)
-            state->results[i] = result;
-        if (result < 0 && !state->collect)
+        void *item = state->items + i * state->item_size;
+        int result = state->fn(item);
+        if (options->results != NULL)
+            options->results[i] = result;
+        if (result >= 0)
+            continue;
+        note_failure(state, self, item, result);
+        if (!options->collect)
             return result;
+        /* Its message is not that of the next item. */
+        weft__error_done(&self->context);
     }
     return self->cancelled ? -ECANCELED : 0;
 }
 
 int weft_map(weft_fn fn, void *items, size_t n, size_t item_size, const weft_map_options *options)
 {
+    weft_map_options all = {0};
     struct weft_task *self = weft__self();
     if (self == NULL)
         return weft__context_get()->error_code;
+    if (options != NULL)
+        memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
     struct map_state state = {
         .fn = fn,
         .items = items,
         .n = n,
         .item_size = item_size,
-        .results = options != NULL ? options->results : NULL,
-        .collect = options != NULL && options->collect,
+        .options = &all,
     };
-    size_t limit = options != NULL && options->limit > 0 && options->limit < n ? options->limit : n;
-    for (size_t i = 0; state.results != NULL && i < n; i++)
-        state.results[i] = -ECANCELED;
+    size_t limit = all.limit > 0 && all.limit < n ? all.limit : n;
+    for (size_t i = 0; all.results != NULL && i < n; i++)
+        all.results[i] = -ECANCELED;
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
     if (fn == NULL && n > 0)
         return weft__fail(-EINVAL, "weft_map without a function");
     weft_group group;
-    err = weft_group_init(
-        &group, WEFT_GROUP(.name = "map", .timeout = options != NULL ? options->timeout : 0));
+    err = weft_group_init(&group, WEFT_GROUP(.name = "map", .timeout = all.timeout));
     if (err < 0)
         return err;
     for (size_t i = 0; i < limit && !weft__group_of(&group)->scope.cancelled; i++) {

@@ -245,6 +245,48 @@ VIRTUAL_TEST(failures_of_gather_come_with_their_calls)
     ASSERT_STR_EQ(failures[1].message, "child of 2 s failed");
 }
 
+VIRTUAL_TEST(failures_of_map_come_with_their_items)
+{
+    struct child items[] = {{WEFT_SEC(2), -EPROTO}, {0, 1}, {WEFT_SEC(1), -EIO}, {0, -EIO}};
+    static const int first[] = {0, 2, 3, 3}; /* with so many at once */
+    for (size_t limit = 1; limit <= 4; limit++) {
+        weft_outcome failures[3] = {{0}};
+        ASSERT_OK(weft_map(
+            child_run, items, 4, sizeof items[0],
+            WEFT_MAP(.limit = limit, .collect = true, .failures = failures, .max_failures = 3)));
+        for (size_t i = 0; i < 3; i++) {
+            const struct child *item = failures[i].arg;
+            ASSERT(failures[i].fn == child_run);
+            ASSERT_INT_EQ(failures[i].result, item->result);
+            ASSERT_STR_HAS(failures[i].message, item->result == -EIO ? "child" : "child of 2 s");
+        }
+        ASSERT(failures[0].arg == &items[first[limit - 1]]);
+    }
+}
+
+static int fail_silently(void *arg)
+{
+    return *(int *)arg == 0 ? weft__fail(-EIO, "the first has a message") : -EPROTO;
+}
+
+VIRTUAL_TEST(failures_of_map_do_not_inherit_messages_and_stop_at_the_first)
+{
+    int items[] = {0, 1};
+    weft_outcome failures[2] = {{0}};
+    ASSERT_OK(
+        weft_map(fail_silently, items, 2, sizeof items[0],
+                 WEFT_MAP(.limit = 1, .collect = true, .failures = failures, .max_failures = 2)));
+    ASSERT_STR_EQ(failures[0].message, "the first has a message");
+    ASSERT_STR_EQ(failures[1].message, weft_error_text(-EPROTO));
+    failures[1].result = 0;
+    ASSERT_ERR(weft_map(fail_silently, items, 2, sizeof items[0],
+                        WEFT_MAP(.failures = failures, .max_failures = 2)),
+               -EIO);
+    ASSERT_STR_EQ(weft_error_message(), "the first has a message");
+    ASSERT(failures[0].arg == &items[0]);
+    ASSERT_INT_EQ(failures[1].result, 0);
+}
+
 static int fail_at_length(void *arg)
 {
     (void)arg;
