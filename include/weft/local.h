@@ -70,6 +70,10 @@ WEFT_API int weft_local_set(weft_local *local, void *value);
  */
 WEFT_API void *weft_local_get(const weft_local *local);
 
+#if defined(__GNUC__)
+WEFT_DEFINE_AUTO(weft_local, weft_local_free)
+#endif
+
 #ifdef __cplusplus
 }
 #endif

@@ -223,6 +223,10 @@ WEFT_API int weft_testing_link_stats_get(weft_testing_network *net, const char *
  */
 WEFT_API uint64_t weft_testing_network_hash(const weft_testing_network *net);
 
+#if defined(__GNUC__)
+WEFT_DEFINE_AUTO(weft_testing_network, weft_testing_network_free)
+#endif
+
 #ifdef __cplusplus
 }
 #endif

@@ -303,6 +303,10 @@ WEFT_API int weft_loop_post(weft_loop *loop, void (*fn)(void *arg), void *arg);
  */
 WEFT_API int weft_loop_call(weft_loop *loop, weft_fn fn, void *arg);
 
+#if defined(__GNUC__)
+WEFT_DEFINE_AUTO(weft_loop, weft_loop_unref)
+#endif
+
 #ifdef __cplusplus
 }
 #endif
