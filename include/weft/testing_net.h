@@ -8,12 +8,12 @@
  *     weft_get("http://server.test/", NULL, &r);    over the simulated network
  *     weft_testing_network_free(net);
  *
- * While a loop has one, all its TCP and UDP sockets and its names are simulated: weft_listen,
+ * While a loop has one, all its TCP, UDP and Unix sockets and its names are simulated: weft_listen,
  * weft_dial, the HTTP client and server, TLS above them, unchanged.  With WEFT_BACKEND_VIRTUAL
  * time is exact, and one seed gives one course of events, each time.
  *
- * Tasks stand on hosts.  A task belongs to the host of weft_testing_host_run() around it or
- * around the task whose group it is in; without one to "localhost", the first host.
+ * Tasks stand on hosts.  A task belongs to the host of weft_testing_host_run() around it; else to
+ * that of the task which started it; else to "localhost", the first host.
  *
  * Connecting takes a round trip, and the server accepts half a round trip later.  A connection
  * request that is not answered is sent again after 1, 3, 7, 15, 31 and 63 s and given up after
@@ -61,7 +61,8 @@ typedef struct weft_testing_network_options {
  * @options: borrows, NULL for defaults.
  * @ret:     gives, free with weft_testing_network_free.
  *
- * Sockets that are open already stay what they are; Unix sockets always do.
+ * Sockets that are open already stay what they are.  Each host has Unix sockets of its own, which
+ * make no files.
  *
  * Suspends: never.
  * Return:   0, or negative.
@@ -109,10 +110,12 @@ WEFT_API int weft_testing_host_add(weft_testing_network *net, const char *name,
  * @fn:   called with arg, by the calling task.
  * @arg:  borrows.
  *
+ * Task-local values that fn sets are forgotten at its return.
+ *
  * Suspends: maybe, as fn.
  * Cancel:   that of fn.
  * Return:   what fn returns, or negative.
- * Errors:   -ENOENT there is no such host; those of fn.
+ * Errors:   -ENOENT there is no such host; -ENOMEM; those of fn.
  * Since:    0.1
  */
 WEFT_API int weft_testing_host_run(weft_testing_network *net, const char *name, weft_fn fn,
@@ -152,7 +155,8 @@ WEFT_API int weft_testing_link_set(weft_testing_network *net, const char *from, 
  * @to:       borrows. Likewise.
  * @both_ways: nor back.
  *
- * Connections live on: their data waits. Nobody is told.
+ * Connections live on: their data waits.  Whoever has written is told -ETIMEDOUT when nothing
+ * was confirmed for 924.6 s, as Linux does it; nobody else is told.
  *
  * Suspends: never.
  * Return:   0, or negative.

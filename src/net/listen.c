@@ -94,7 +94,8 @@ static int bind_to(int descriptor, const weft_address *address)
 {
     if (weft__sys_bind(descriptor, weft__address_sockaddr(address), address->len) == 0)
         return 0;
-    if (errno != EADDRINUSE || weft__address_family(address) != AF_UNIX || !is_stale(address))
+    if (errno != EADDRINUSE || descriptor >= WEFT__SIM_FD ||
+        weft__address_family(address) != AF_UNIX || !is_stale(address))
         return -errno;
     struct sockaddr_un un;
     memcpy(&un, address->opaque, sizeof un);
@@ -120,7 +121,7 @@ static int open_bound(const weft_address *address, const weft_listen_options *op
     if (err == 0)
         err = bind_to(descriptor, address);
     /* Nobody can connect before listen(2). */
-    if (err == 0 && family == AF_UNIX && options->mode != 0)
+    if (err == 0 && family == AF_UNIX && options->mode != 0 && descriptor < WEFT__SIM_FD)
         err = set_mode(address, options->mode);
     if (err == 0 &&
         weft__sys_listen(descriptor, options->backlog > 0 ? options->backlog : BACKLOG) < 0)
@@ -215,7 +216,8 @@ int weft_listen_unix(const char *path, const weft_listen_options *options, weft_
     err = listener_new(&address, options, &listener);
     if (err < 0)
         return err;
-    if (path[0] != '@' && !take_options(options).keep_file && lstat(path, &st) == 0) {
+    bool is_file = path[0] != '@' && listener->endpoint.fd.fd < WEFT__SIM_FD;
+    if (is_file && !take_options(options).keep_file && lstat(path, &st) == 0) {
         listener->path = weft__strdup(path);
         if (listener->path == NULL) {
             unlink(path);

@@ -109,7 +109,8 @@ int weft__socket_set(int fd, weft_socket_option option, int64_t value)
     if (number > INT32_MAX || number < INT32_MIN)
         return weft__fail(-EINVAL, "set %s of a socket to %lld: out of range", found->name,
                           (long long)value);
-    if (set_one(fd, found, value) < 0)
+    /* On a simulated network they make no difference. */
+    if (fd < WEFT__SIM_FD && set_one(fd, found, value) < 0)
         return weft__fail_with(-errno, "set %s of a socket to %lld", found->name, (long long)value);
     return 0;
 }

@@ -38,8 +38,15 @@ static const unsigned char *ip_of(const weft_address *address, size_t *ret_len)
     return bytes + offsetof(struct sockaddr_in6, sin6_addr);
 }
 
+static bool is_unix(const weft_address *address)
+{
+    return weft__address_family(address) == AF_UNIX;
+}
+
 bool weft__sim_same_ip(const weft_address *a, const weft_address *b)
 {
+    if (is_unix(a) || is_unix(b))
+        return a->len == b->len && memcmp(a->opaque, b->opaque, a->len) == 0;
     size_t a_len;
     size_t b_len;
     const unsigned char *a_ip = ip_of(a, &a_len);
@@ -51,6 +58,8 @@ bool weft__sim_is_any(const weft_address *address)
 {
     static const unsigned char zero[16];
     size_t len;
+    if (is_unix(address))
+        return address->len == sizeof(sa_family_t);
     const unsigned char *ip = ip_of(address, &len);
     return memcmp(ip, zero, len) == 0;
 }
@@ -59,8 +68,19 @@ bool weft__sim_is_loopback(const weft_address *address)
 {
     static const unsigned char one[16] = {[15] = 1};
     size_t len;
+    if (is_unix(address))
+        return true;
     const unsigned char *ip = ip_of(address, &len);
     return len == 4 ? ip[0] == 127 : memcmp(ip, one, len) == 0;
+}
+
+bool weft__sim_is_multicast(const weft_address *address)
+{
+    size_t len;
+    if (is_unix(address))
+        return false;
+    const unsigned char *ip = ip_of(address, &len);
+    return len == 4 ? ip[0] >= 224 && ip[0] < 240 : ip[0] == 0xff;
 }
 
 void weft__sim_set_port(weft_address *address, uint16_t port)
@@ -77,7 +97,7 @@ weft_address weft__sim_plain(const weft_address *address)
     weft_address plain = *address;
     size_t len;
     const unsigned char *ip = ip_of(address, &len);
-    if (len == 16 && memcmp(ip, mapped_prefix, sizeof mapped_prefix) == 0) {
+    if (!is_unix(address) && len == 16 && memcmp(ip, mapped_prefix, sizeof mapped_prefix) == 0) {
         weft__address_from_ip(ip + 12, 4, &plain);
         weft__sim_set_port(&plain, weft_address_port(address));
     }
@@ -356,7 +376,11 @@ int weft_testing_partition(weft_testing_network *net, const char *from, const ch
                            bool both_ways)
 {
     int err = set_cut(net, from, to, true);
-    return err == 0 && both_ways ? set_cut(net, to, from, true) : err;
+    if (err == 0 && both_ways)
+        err = set_cut(net, to, from, true);
+    for (struct weft__list *node = net->conns.next; node != &net->conns; node = node->next)
+        weft__sim_conn_cut(WEFT__CONTAINER(node, struct sim_conn, node));
+    return err;
 }
 
 int weft_testing_heal(weft_testing_network *net, const char *a, const char *b)
@@ -514,23 +538,10 @@ int weft_testing_host_add(weft_testing_network *net, const char *name,
     return 0;
 }
 
-struct place {
-    struct weft__list node;
-    const struct weft_task *task;
-    struct sim_host *host;
-};
-
-struct sim_host *weft__sim_host_of_task(weft_testing_network *net, const struct weft_task *task)
+struct sim_host *weft__sim_host_of_task(const weft_testing_network *net)
 {
-    while (task != NULL) {
-        for (struct weft__list *node = net->places.next; node != &net->places; node = node->next) {
-            const struct place *place = WEFT__CONTAINER(node, struct place, node);
-            if (place->task == task)
-                return place->host;
-        }
-        task = task->group != NULL ? task->group->scope.task : NULL;
-    }
-    return net->hosts[0];
+    struct sim_host *host = weft_local_get(net->place);
+    return host != NULL ? host : net->hosts[0];
 }
 
 int weft_testing_host_run(weft_testing_network *net, const char *name, weft_fn fn, void *arg)
@@ -538,10 +549,11 @@ int weft_testing_host_run(weft_testing_network *net, const char *name, weft_fn f
     int err = check_host(net, name);
     if (err < 0)
         return err;
-    struct place place = {.task = weft__self(), .host = find_host(net, name)};
-    weft__list_push_front(&net->places, &place.node);
-    err = fn(arg);
-    weft__list_remove(&place.node);
+    struct weft__locals *before = weft__locals_capture();
+    err = weft_local_set(net->place, find_host(net, name));
+    if (err == 0)
+        err = fn(arg);
+    weft__locals_restore(before);
     return err;
 }
 
@@ -565,6 +577,7 @@ static void free_all(weft_testing_network *net)
     struct weft__list *node;
     while ((node = weft__list_pop_front(&net->names)) != NULL)
         weft__free(WEFT__CONTAINER(node, struct sim_name, node));
+    weft_local_free(net->place);
     weft__free(net->sockets);
     weft__free(net);
 }
@@ -607,10 +620,11 @@ int weft_testing_network_new(const weft_testing_network_options *options,
     weft__list_init(&net->conns);
     weft__list_init(&net->datagrams);
     weft__list_init(&net->names);
-    weft__list_init(&net->places);
     uint64_t seed = all.seed != 0 ? all.seed : loop->seed;
     weft__rand_init(&net->rand, seed != 0 ? seed : 1);
     err = weft__sim_events_start(net) < 0 ? weft__fail_nomem() : 0;
+    if (err == 0)
+        err = weft_local_new(NULL, &net->place);
     if (err == 0)
         err = weft_testing_host_add(net, "localhost", NULL);
     if (err < 0) {

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <weft/local.h>
 #include <weft/testing_net.h>
 
 #include "base/list.h"
@@ -27,7 +28,7 @@
 #include "net/sys.h"
 #include "run/run_int.h"
 
-enum { SIM_HOSTS_MAX = 64, SIM_ADDRESSES_MAX = 8, SIM_NAME_MAX = 63 };
+enum { SIM_HOSTS_MAX = 64, SIM_ADDRESSES_MAX = 8, SIM_NAME_MAX = 63, SIM_GROUPS_MAX = 4 };
 
 struct sim_event {
     struct weft__list node; /* in net->events, in their order */
@@ -73,7 +74,7 @@ struct weft_testing_network {
     struct weft__list conns;
     struct weft__list datagrams; /* all, under way or not read yet */
     struct weft__list names;
-    struct weft__list places; /* which task stands where, latest first */
+    weft_local *place; /* of a task: its host */
     struct sim_host *hosts[SIM_HOSTS_MAX];
     size_t n_hosts;
     struct sim_socket **sockets; /* by number */
@@ -104,12 +105,14 @@ void weft__sim_record(weft_testing_network *net, const char *what, const weft_ad
 
 /* Of the calling thread's loop, or NULL. */
 weft_testing_network *weft__sim_current(void);
-struct sim_host *weft__sim_host_of_task(weft_testing_network *net, const struct weft_task *task);
+/* On which the calling task stands. */
+struct sim_host *weft__sim_host_of_task(const weft_testing_network *net);
 /* The host to which packets for an address go that are sent on host; NULL: none. */
 struct sim_host *weft__sim_host_at(weft_testing_network *net, struct sim_host *host,
                                    const weft_address *address);
 bool weft__sim_is_any(const weft_address *address);
 bool weft__sim_is_loopback(const weft_address *address);
+bool weft__sim_is_multicast(const weft_address *address);
 bool weft__sim_same_ip(const weft_address *a, const weft_address *b);
 void weft__sim_set_port(weft_address *address, uint16_t port);
 /* The address as a socket of that family sees it: IPv4 in IPv6 (RFC 4291, section 2.5.5.2). */
@@ -131,7 +134,8 @@ struct sim_socket {
     bool datagram;
     bool bound;
     bool listening;
-    bool reuse_port;
+    bool reuse_port; /* or address, of datagrams */
+    bool only_ipv6;
     bool connected;
     int error; /* of a datagram that was refused */
     weft_address local;
@@ -154,6 +158,8 @@ struct sim_socket {
     /* datagrams that have arrived */
     struct weft__list inbox;
     size_t inbox_bytes;
+    weft_address groups[SIM_GROUPS_MAX];
+    size_t n_groups;
 };
 
 int weft__sim_socket_new(weft_testing_network *net, struct sim_host *host, int family,
@@ -180,9 +186,10 @@ struct sim_segment {
     enum sim_segment_kind kind;
 };
 
-/* One direction. Positions count from the beginning: read <= arrived <= sent <= written. */
+/* One direction. Positions count from the beginning: read, confirmed <= arrived <= sent <= written. */
 struct sim_pipe {
-    struct sim_event event; /* the first segment arrives */
+    struct sim_event event;   /* the first segment arrives */
+    struct sim_event give_up; /* while nothing is confirmed because of a partition */
     struct sim_conn *conn;
     int side; /* that writes */
     struct sim_link *link;
@@ -190,6 +197,7 @@ struct sim_pipe {
     size_t cap;
     uint64_t read;
     uint64_t arrived;
+    uint64_t confirmed; /* to the writer */
     uint64_t sent;
     uint64_t written;
     int64_t last_arrival;
@@ -202,6 +210,7 @@ struct sim_pipe {
     bool fin_arrived;
     bool broken;  /* nothing more is sent */
     bool stalled; /* its first segment has met a partition */
+    bool waits;   /* give_up is arranged */
 };
 
 struct sim_conn {
@@ -226,6 +235,7 @@ void weft__sim_conn_abort(struct sim_socket *s);
 void weft__sim_conn_shutdown(struct sim_socket *s);
 /* At both ends, at once. */
 void weft__sim_conn_reset(struct sim_conn *conn);
+void weft__sim_conn_cut(struct sim_conn *conn);
 void weft__sim_conn_healed(struct sim_conn *conn);
 /* True: op->result is set. */
 bool weft__sim_conn_recv(struct sim_socket *s, struct weft__op *op);
@@ -245,5 +255,8 @@ void weft__sim_dial_stop(struct sim_socket *s);
 
 void weft__sim_datagrams_drop(struct sim_socket *s);
 void weft__sim_datagrams_done(weft_testing_network *net);
+/* As the system calls: 0 or negative. */
+int weft__sim_join(struct sim_socket *s, const weft_address *group);
+int weft__sim_leave(struct sim_socket *s, const weft_address *group);
 
 #endif

@@ -18,8 +18,11 @@ enum {
     RESERVED = 2,        /* for the end and a reset */
 };
 static const int64_t retransmission = WEFT_MS(200);
+/* tcp_retries2 of Linux is 15: 200 ms doubled nine times, then six times 120 s. */
+static const int64_t give_up_after = WEFT_MS(924600);
 
 static void arrive(struct sim_event *event);
+static void give_up(struct sim_event *event);
 
 static int pipe_init(struct sim_conn *conn, int side, struct sim_link *link)
 {
@@ -31,6 +34,8 @@ static int pipe_init(struct sim_conn *conn, int side, struct sim_link *link)
     pipe->max_segments = (uint32_t)(pipe->cap / SEGMENT) + SEGMENTS_EXTRA;
     pipe->event.fire = arrive;
     weft__list_init(&pipe->event.node);
+    pipe->give_up.fire = give_up;
+    weft__list_init(&pipe->give_up.node);
     pipe->ring = weft__alloc(pipe->cap);
     pipe->segments = weft__calloc(pipe->max_segments, sizeof *pipe->segments);
     return pipe->ring != NULL && pipe->segments != NULL ? 0 : -ENOMEM;
@@ -41,6 +46,7 @@ static void pipe_done(struct sim_pipe *pipe)
     if (pipe->conn == NULL)
         return;
     weft__sim_cancel(pipe->conn->net, &pipe->event);
+    weft__sim_cancel(pipe->conn->net, &pipe->give_up);
     weft__free(pipe->ring);
     weft__free(pipe->segments);
 }
@@ -89,6 +95,26 @@ static void record(const struct sim_pipe *pipe, const char *what, uint64_t n)
     struct sim_conn *conn = pipe->conn;
     weft__sim_record(conn->net, what, &conn->addresses[pipe->side], &conn->addresses[!pipe->side],
                      n);
+}
+
+static bool is_cut(const struct sim_pipe *pipe)
+{
+    return pipe->link->cut || pipe->conn->pipes[!pipe->side].link->cut;
+}
+
+/* Does the writer's system send the same again and again without an answer? */
+static void watch(struct sim_pipe *pipe)
+{
+    bool unconfirmed = pipe->written > pipe->confirmed || (pipe->fin_wanted && !pipe->fin_arrived);
+    bool waits = unconfirmed && is_cut(pipe) && !pipe->conn->dead[pipe->side];
+    if (waits == pipe->waits)
+        return;
+    weft_testing_network *net = pipe->conn->net;
+    pipe->waits = waits;
+    if (waits)
+        weft__sim_at(net, &pipe->give_up, weft__clock_add(weft__sim_now(net), give_up_after));
+    else
+        weft__sim_cancel(net, &pipe->give_up);
 }
 
 /* ---- sending ---- */
@@ -151,6 +177,7 @@ static void transmit(struct sim_pipe *pipe)
         pipe->fin_sent = true;
         put(pipe, SIM_FIN, 0);
     }
+    watch(pipe);
 }
 
 /* A reset from one end to the other; what the end has sent before still arrives. */
@@ -182,11 +209,14 @@ static void kill_end(struct sim_conn *conn, int side)
     /* Whoever has had the end of the other direction only finds out when it writes (tcp(7)). */
     conn->error[side] = conn->pipes[!side].fin_arrived ? -EPIPE : -ECONNRESET;
     conn->pipes[side].broken = true;
+    watch(&conn->pipes[side]);
 }
 
 static void drop_segments(struct sim_pipe *pipe)
 {
     weft__sim_cancel(pipe->conn->net, &pipe->event);
+    weft__sim_cancel(pipe->conn->net, &pipe->give_up);
+    pipe->waits = false;
     pipe->n_segments = 0;
     pipe->stalled = false;
     pipe->broken = true;
@@ -204,6 +234,23 @@ void weft__sim_conn_reset(struct sim_conn *conn)
     advance(conn, 0);
     advance(conn, 1);
     free_unused(conn);
+}
+
+/* The other end does not learn of it, unless it sends something and that gets through. */
+static void give_up(struct sim_event *event)
+{
+    struct sim_pipe *pipe = WEFT__CONTAINER(event, struct sim_pipe, give_up);
+    struct sim_conn *conn = pipe->conn;
+    record(pipe, "timed out", 0);
+    drop_segments(pipe);
+    kill_end(conn, pipe->side);
+    conn->error[pipe->side] = -ETIMEDOUT;
+    /* For the reset that answers it. */
+    pipe->broken = false;
+    pipe->fin_wanted = false;
+    pipe->sent = pipe->arrived;
+    pipe->written = pipe->arrived;
+    advance(conn, pipe->side);
 }
 
 void weft__sim_conn_shutdown(struct sim_socket *s)
@@ -272,6 +319,8 @@ static void arrived_data(struct sim_pipe *pipe, uint64_t end)
     int to = !pipe->side;
     pipe->link->stats.bytes += end - pipe->arrived;
     pipe->arrived = end;
+    if (!is_cut(pipe))
+        pipe->confirmed = end;
     if (conn->ends[to] != NULL && !conn->dead[to]) {
         weft__sim_advance_reader(conn->ends[to]);
         return;
@@ -327,10 +376,19 @@ static void arrive(struct sim_event *event)
     handle(pipe, segment);
 }
 
+void weft__sim_conn_cut(struct sim_conn *conn)
+{
+    watch(&conn->pipes[0]);
+    watch(&conn->pipes[1]);
+}
+
 void weft__sim_conn_healed(struct sim_conn *conn)
 {
     for (int side = 0; side < 2; side++) {
         struct sim_pipe *pipe = &conn->pipes[side];
+        if (!is_cut(pipe))
+            pipe->confirmed = pipe->arrived;
+        watch(pipe);
         if (pipe->link->cut)
             continue;
         if (pipe->stalled) {

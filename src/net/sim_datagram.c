@@ -42,21 +42,63 @@ void weft__sim_datagrams_drop(struct sim_socket *s)
         datagram_free(WEFT__CONTAINER(s->inbox.next, struct sim_datagram, waiting));
 }
 
+/* ---- groups ---- */
+
+static size_t find_group(const struct sim_socket *s, const weft_address *group)
+{
+    size_t i = 0;
+    while (i < s->n_groups && !weft__sim_same_ip(&s->groups[i], group))
+        i++;
+    return i;
+}
+
+int weft__sim_join(struct sim_socket *s, const weft_address *group)
+{
+    if (!weft__sim_is_multicast(group) || !s->datagram)
+        return -EINVAL;
+    if (find_group(s, group) < s->n_groups)
+        return -EADDRINUSE;
+    if (s->n_groups == SIM_GROUPS_MAX)
+        return -ENOBUFS;
+    s->groups[s->n_groups++] = *group;
+    return 0;
+}
+
+int weft__sim_leave(struct sim_socket *s, const weft_address *group)
+{
+    size_t i = find_group(s, group);
+    if (i == s->n_groups)
+        return -EADDRNOTAVAIL;
+    s->groups[i] = s->groups[--s->n_groups];
+    return 0;
+}
+
 /* ---- arriving ---- */
 
+static bool is_receiver(const struct sim_socket *s, const struct sim_datagram *datagram)
+{
+    if (s == NULL || !s->datagram || s->host != datagram->host ||
+        !weft__sim_address_matches(s, &datagram->to))
+        return false;
+    return !s->connected || (weft__sim_same_ip(&s->peer, &datagram->from) &&
+                             weft_address_port(&s->peer) == weft_address_port(&datagram->from));
+}
+
+/* A connected one goes first; several share the senders out. */
 static struct sim_socket *find_receiver(const struct sim_datagram *datagram)
 {
     weft_testing_network *net = datagram->net;
-    for (size_t i = 0; i < net->n_sockets; i++) {
+    struct sim_socket *found[16];
+    size_t n = 0;
+    for (size_t i = 0; i < net->n_sockets && n < 16; i++) {
         struct sim_socket *s = net->sockets[i];
-        if (s == NULL || !s->datagram || !s->bound || s->host != datagram->host ||
-            !weft__sim_address_matches(s, &datagram->to))
+        if (!is_receiver(s, datagram))
             continue;
-        if (!s->connected || (weft__sim_same_ip(&s->peer, &datagram->from) &&
-                              weft_address_port(&s->peer) == weft_address_port(&datagram->from)))
+        if (s->connected)
             return s;
+        found[n++] = s;
     }
-    return NULL;
+    return n > 0 ? found[weft_address_port(&datagram->from) % n] : NULL;
 }
 
 /* What the answer "port unreachable" brings about at a connected sender. */
@@ -75,16 +117,17 @@ static void refuse(const struct sim_datagram *datagram)
     }
 }
 
-static void arrived(struct sim_event *event)
+static void lose(const struct sim_datagram *datagram)
 {
-    struct sim_datagram *datagram = WEFT__CONTAINER(event, struct sim_datagram, event);
-    struct sim_socket *s = find_receiver(datagram);
-    bool full = s != NULL && s->inbox_bytes + datagram->len > datagram->link->set.buffer;
-    if (datagram->link->cut || s == NULL || full) {
-        datagram->link->stats.lost++;
-        weft__sim_record(datagram->net, "lost", &datagram->from, &datagram->to, datagram->len);
-        if (s == NULL && !datagram->link->cut)
-            refuse(datagram);
+    datagram->link->stats.lost++;
+    weft__sim_record(datagram->net, "lost", &datagram->from, &datagram->to, datagram->len);
+}
+
+/* Takes the datagram. */
+static void deliver(struct sim_datagram *datagram, struct sim_socket *s)
+{
+    if (s->inbox_bytes + datagram->len > datagram->link->set.buffer) {
+        lose(datagram);
         datagram_free(datagram);
         return;
     }
@@ -94,31 +137,73 @@ static void arrived(struct sim_event *event)
     weft__sim_advance_reader(s);
 }
 
+static struct sim_datagram *datagram_new(const struct sim_datagram *head, const void *data)
+{
+    struct sim_datagram *datagram = weft__alloc(sizeof *datagram + head->len);
+    if (datagram == NULL)
+        return NULL;
+    *datagram = *head;
+    memcpy(datagram->data, data, head->len);
+    weft__list_init(&datagram->event.node);
+    weft__list_init(&datagram->waiting);
+    weft__list_push_back(&head->net->datagrams, &datagram->node);
+    return datagram;
+}
+
+/* To each member on the host; where there is none it is not even lost. */
+static void arrived_for_group(struct sim_datagram *datagram)
+{
+    weft_testing_network *net = datagram->net;
+    for (size_t i = 0; i < net->n_sockets; i++) {
+        struct sim_socket *s = net->sockets[i];
+        if (!is_receiver(s, datagram) || find_group(s, &datagram->to) == s->n_groups)
+            continue;
+        struct sim_datagram *copy = datagram_new(datagram, datagram->data);
+        if (copy != NULL)
+            deliver(copy, s);
+        else
+            lose(datagram);
+    }
+}
+
+static void arrived(struct sim_event *event)
+{
+    struct sim_datagram *datagram = WEFT__CONTAINER(event, struct sim_datagram, event);
+    struct sim_socket *s = NULL;
+    if (datagram->link->cut) {
+        lose(datagram);
+    } else if (weft__sim_is_multicast(&datagram->to)) {
+        arrived_for_group(datagram);
+    } else if ((s = find_receiver(datagram)) != NULL) {
+        deliver(datagram, s);
+        return;
+    } else {
+        lose(datagram);
+        refuse(datagram);
+    }
+    datagram_free(datagram);
+}
+
 /* ---- sending ---- */
 
-static int send_one(struct sim_socket *s, const void *data, size_t len, const weft_address *to,
-                    bool again)
+static int send_one(const struct sim_socket *s, struct sim_host *host,
+                    const struct sim_datagram *head, const void *data, bool again)
 {
     weft_testing_network *net = s->net;
-    struct sim_host *host = weft__sim_host_at(net, s->host, to);
     struct sim_link *link = host != NULL ? s->host->links[host->index] : NULL;
-    weft__sim_record(net, again ? "again" : "send", &s->local, to, len);
+    weft__sim_record(net, again ? "again" : "send", &head->from, &head->to, head->len);
     if (link == NULL || link->cut || weft__sim_chance(net, link->set.loss)) {
         if (link != NULL)
             link->stats.lost++;
         return 0;
     }
-    struct sim_datagram *datagram = weft__alloc(sizeof *datagram + len);
+    struct sim_datagram *datagram = datagram_new(head, data);
     if (datagram == NULL)
         return -ENOBUFS;
-    *datagram = (struct sim_datagram){
-        .net = net, .link = link, .host = host, .from = s->local, .to = *to, .len = len};
-    memcpy(datagram->data, data, len);
+    datagram->host = host;
+    datagram->link = link;
     datagram->event.fire = arrived;
-    weft__list_init(&datagram->event.node);
-    weft__list_init(&datagram->waiting);
-    weft__list_push_back(&net->datagrams, &datagram->node);
-    int64_t when = weft__sim_travel(net, link, len);
+    int64_t when = weft__sim_travel(net, link, head->len);
     if (weft__sim_chance(net, link->set.reorder)) {
         link->stats.reordered++;
         when = weft__clock_add(when, late_by + weft__sim_draw(net, link->set.latency + late_by));
@@ -127,9 +212,19 @@ static int send_one(struct sim_socket *s, const void *data, size_t len, const we
     weft__sim_at(net, &datagram->event, when);
     if (!again && weft__sim_chance(net, link->set.duplicate)) {
         link->stats.duplicated++;
-        return send_one(s, data, len, to, true);
+        return send_one(s, host, head, data, true);
     }
     return 0;
+}
+
+/* To all hosts, as if all were in one network. */
+static int send_to_group(const struct sim_socket *s, const struct sim_datagram *head,
+                         const void *data)
+{
+    int err = 0;
+    for (size_t i = 0; i < s->net->n_hosts && err == 0; i++)
+        err = send_one(s, s->net->hosts[i], head, data, false);
+    return err;
 }
 
 /* What the receiver sees as the sender: no socket sends from "any address". */
@@ -168,16 +263,14 @@ static int send_to(struct sim_socket *s, const void *data, size_t len, const wef
     int err = s->bound ? 0 : weft__sim_bind_any(s);
     if (err < 0)
         return err;
-    weft_address to = weft__sim_plain(address != NULL ? address : &s->peer);
-    weft_address local = s->local;
-    weft_address from;
-    err = source(s, &to, &from);
+    struct sim_datagram head = {.net = s->net, .len = len};
+    head.to = weft__sim_plain(address != NULL ? address : &s->peer);
+    err = source(s, &head.to, &head.from);
     if (err < 0)
         return err;
-    s->local = from;
-    err = send_one(s, data, len, &to, false);
-    s->local = local;
-    return err;
+    if (weft__sim_is_multicast(&head.to))
+        return send_to_group(s, &head, data);
+    return send_one(s, weft__sim_host_at(s->net, s->host, &head.to), &head, data, false);
 }
 
 ssize_t weft__sim_sendto(int fd, const void *data, size_t len, const struct sockaddr *address,

@@ -153,10 +153,12 @@ static int begin(struct sim_socket *s, const struct weft__op *op)
     if (weft__address_family(&peer) != s->family)
         return -EAFNOSUPPORT;
     s->peer = weft__sim_plain(&peer);
-    if (weft__sim_is_any(&s->peer)) {
+    if (s->family != AF_UNIX && weft__sim_is_any(&s->peer)) {
         uint16_t port = weft_address_port(&s->peer);
         weft__address_parse(s->family == AF_INET ? "127.0.0.1" : "::1", port, &s->peer);
     }
+    if (s->family == AF_UNIX)
+        return 0;
     int err = s->bound ? 0 : weft__sim_bind_any(s);
     return err < 0 ? err : choose_local(s);
 }

@@ -54,7 +54,10 @@ int weft__sim_socket_new(weft_testing_network *net, struct sim_host *host, int f
     weft__list_init(&s->inbox);
     weft__list_init(&s->retry.node);
     weft__list_init(&s->step.node);
-    weft__address_parse(family == AF_INET ? "0.0.0.0" : "::", 0, &s->local);
+    if (family == AF_UNIX)
+        weft__address_set(&s->local, &(const sa_family_t){AF_UNIX}, sizeof(sa_family_t));
+    else
+        weft__address_parse(family == AF_INET ? "0.0.0.0" : "::", 0, &s->local);
     s->fd = WEFT__SIM_FD + (int)net->first_unused;
     net->sockets[net->first_unused] = s;
     *ret = s;
@@ -85,9 +88,9 @@ bool weft__sim_address_matches(const struct sim_socket *s, const weft_address *a
     weft_address local = weft__sim_plain(&s->local);
     if (!s->bound || weft_address_port(&local) != weft_address_port(address))
         return false;
-    bool any = weft__sim_is_any(&local);
-    bool family = s->family == AF_INET6 || weft__address_family(address) == AF_INET;
-    return any ? family : weft__sim_same_ip(&local, address);
+    if (!weft__sim_is_any(&local))
+        return weft__sim_same_ip(&local, address);
+    return s->family == weft__address_family(address) || (s->family == AF_INET6 && !s->only_ipv6);
 }
 
 static bool in_use(const struct sim_socket *s, const weft_address *address)
@@ -101,6 +104,11 @@ static bool in_use(const struct sim_socket *s, const weft_address *address)
             continue;
         /* As with SO_REUSEADDR, which listeners have: their connections do not count. */
         if (other->connected || (other->reuse_port && s->reuse_port))
+            continue;
+        bool kin =
+            s->family == other->family || (s->family != AF_UNIX && other->family != AF_UNIX &&
+                                           !s->only_ipv6 && !other->only_ipv6);
+        if (!kin)
             continue;
         if (weft__sim_is_any(address) || weft__sim_is_any(&other->local) ||
             weft__sim_same_ip(address, &other->local))
@@ -119,7 +127,8 @@ static int bind_to(struct sim_socket *s, const weft_address *address)
     weft_address plain = weft__sim_plain(&local);
     if (!weft__sim_is_any(&plain) && weft__sim_host_at(s->net, s->host, &plain) != s->host)
         return -EADDRNOTAVAIL;
-    for (int tries = 0; weft_address_port(address) == 0 && tries <= UINT16_MAX; tries++) {
+    bool wants_port = s->family != AF_UNIX && weft_address_port(address) == 0;
+    for (int tries = 0; wants_port && tries <= UINT16_MAX; tries++) {
         uint16_t next =
             s->host->last_port == UINT16_MAX ? PORTS_FROM : (uint16_t)(s->host->last_port + 1);
         s->host->last_port = next;
@@ -314,9 +323,9 @@ int weft__sys_socket(int family, int type)
     int err = weft__fault_syscall("socket");
     if (err < 0)
         return fail(err);
-    if (net == NULL || (family != AF_INET && family != AF_INET6))
+    if (net == NULL || (family != AF_INET && family != AF_INET6 && family != AF_UNIX))
         return socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    struct sim_host *host = weft__sim_host_of_task(net, weft__self());
+    struct sim_host *host = weft__sim_host_of_task(net);
     err = weft__sim_socket_new(net, host, family, type == SOCK_DGRAM, &s);
     return err < 0 ? fail(err) : s->fd;
 }
@@ -392,9 +401,20 @@ int weft__sim_setsockopt(int fd, int level, int name, const void *value)
     struct sim_socket *s = weft__sim_socket_find(fd);
     if (s == NULL)
         return fail(-EBADF);
-    if (level == SOL_SOCKET && name == SO_REUSEPORT)
+    if (level == SOL_SOCKET && (name == SO_REUSEPORT || (name == SO_REUSEADDR && s->datagram)))
         s->reuse_port = *(const int *)value != 0;
+    if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY)
+        s->only_ipv6 = *(const int *)value != 0;
     return 0;
+}
+
+int weft__sim_change_group(int fd, const weft_address *group, bool join)
+{
+    struct sim_socket *s = weft__sim_socket_find(fd);
+    int err = -EBADF;
+    if (s != NULL)
+        err = join ? weft__sim_join(s, group) : weft__sim_leave(s, group);
+    return err < 0 ? fail(err) : 0;
 }
 
 int weft__sim_unsent(int fd)

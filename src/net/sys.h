@@ -22,6 +22,8 @@ int weft__sim_listen(int fd, int backlog);
 int weft__sim_shutdown(int fd);
 int weft__sim_name(int fd, bool peer, struct sockaddr *address, socklen_t *len);
 int weft__sim_setsockopt(int fd, int level, int name, const void *value);
+/* A multicast group, of any interface. */
+int weft__sim_change_group(int fd, const weft_address *group, bool join);
 int weft__sim_unsent(int fd);
 bool weft__sim_is_quiet(int fd);
 void weft__sim_abort(int fd);

@@ -302,16 +302,19 @@ static int after(weft_udp *udp, struct weft__op *op, uint32_t events, int err, c
 
 /* ---- receiving ---- */
 
-static int64_t receive_simulated(const weft_udp *udp, weft_datagram *item)
+static int64_t receive_simulated(const weft_udp *udp, weft_datagram *items, unsigned n)
 {
-    socklen_t len = sizeof item->address.opaque;
-    ssize_t n = weft__sys_recvfrom(udp->endpoint.fd.fd, item->data, item->size,
-                                   weft__address_sockaddr(&item->address), &len);
-    if (n < 0)
-        return -errno;
-    item->len = (size_t)n;
-    item->address.len = len;
-    return 1;
+    for (unsigned i = 0; i < n; i++) {
+        socklen_t len = sizeof items[i].address.opaque;
+        ssize_t got = weft__sys_recvfrom(udp->endpoint.fd.fd, items[i].data, items[i].size,
+                                         weft__address_sockaddr(&items[i].address), &len);
+        if (got < 0)
+            return i > 0 ? (int64_t)i : -errno;
+        items[i].len = (size_t)got;
+        items[i].address.len = len;
+        unmap(&items[i].address);
+    }
+    return n;
 }
 
 static int64_t receive_batch(weft_udp *udp, weft_datagram *items, size_t n)
@@ -329,7 +332,7 @@ static int64_t receive_batch(weft_udp *udp, weft_datagram *items, size_t n)
         };
     }
     if (udp->endpoint.fd.fd >= WEFT__SIM_FD)
-        return receive_simulated(udp, &items[0]);
+        return receive_simulated(udp, items, count);
     int got = recvmmsg(udp->endpoint.fd.fd, messages, count, MSG_TRUNC | MSG_DONTWAIT, NULL);
     if (got < 0)
         return -errno;
@@ -484,14 +487,17 @@ static int interface_index(const char *name, unsigned *ret)
 
 static int change_group(weft_udp *udp, const weft_address *group, const char *interface, bool join)
 {
-    unsigned index;
+    unsigned index = 0;
     int result;
+    bool is_simulated = udp->endpoint.fd.fd >= WEFT__SIM_FD;
     int err = weft__endpoint_check(&udp->endpoint, "multicast");
-    if (err == 0)
+    if (err == 0 && !is_simulated)
         err = interface_index(interface, &index);
     if (err < 0)
         return err;
-    if (weft__address_family(group) == AF_INET) {
+    if (is_simulated) {
+        result = weft__sim_change_group(udp->endpoint.fd.fd, group, join);
+    } else if (weft__address_family(group) == AF_INET) {
         struct sockaddr_in in;
         memcpy(&in, group->opaque, sizeof in);
         struct ip_mreqn request = {.imr_multiaddr = in.sin_addr, .imr_ifindex = (int)index};
