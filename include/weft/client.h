@@ -120,6 +120,13 @@ typedef struct weft_request_options {
     const struct json_t *json; /* borrows; body as application/json; json_null() is "null" */
     const char *target; /* of the first request instead of the URL's path and query, sent as it is:
                            "*", or what the URL's grammar would change */
+    bool expect_continue; /* "Expect: 100-continue" with a body, which is sent once the server wants
+                             it, and not at all after a final answer; 417 is asked again without */
+    int64_t continue_timeout; /* how long to wait for that; then it is sent; default 1 s */
+    int (*on_upload)(void *userdata, uint64_t sent, uint64_t size); /* after each piece of the body;
+                             size 0: not known; begins anew with each attempt; an error ends the
+                             call */
+    void *upload_userdata;
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)

@@ -14,7 +14,11 @@
 #include "proto/json.h"
 #include "proto/mime.h"
 
-enum { PIECE = WEFT__LIMIT_STREAM_WRITE_HIGH, TYPE_SIZE = 128 };
+enum {
+    PIECE = WEFT__LIMIT_STREAM_WRITE_HIGH,
+    SMALL = PIECE / 2, /* goes into the stream's buffer */
+    TYPE_SIZE = 128,
+};
 
 /* ---- where it comes from ---- */
 
@@ -173,11 +177,82 @@ static int set_source(struct weft__call *call)
     return 0;
 }
 
+/* What the caller says of Content-Length and Transfer-Encoding; NULL: nothing. */
+static int find_framing(const weft_pair *pair, const char **ret_length, const char **ret_coding)
+{
+    *ret_length = NULL;
+    *ret_coding = NULL;
+    for (; pair != NULL && pair->name != NULL; pair++) {
+        bool length = weft__ieq(pair->name, "content-length");
+        const char **ret = length ? ret_length : ret_coding;
+        if (pair->value == NULL || (!length && !weft__ieq(pair->name, "transfer-encoding")))
+            continue;
+        if (*ret_length != NULL || *ret_coding != NULL)
+            return weft__fail(WEFT_ELOCAL_PROTOCOL,
+                              "a request has one Content-Length or one Transfer-Encoding");
+        *ret = pair->value;
+    }
+    return 0;
+}
+
+static int apply_length(struct weft__call *call, const char *text)
+{
+    uint64_t length;
+    if (weft__parse_u64(text, strlen(text), &length) < 0 || length > INT64_MAX)
+        return weft__fail(WEFT_ELOCAL_PROTOCOL, "Content-Length is not a number of bytes");
+    if (call->reads_body && !call->source.sized) {
+        call->source.size = length;
+        call->source.sized = true;
+    }
+    uint64_t size = call->reads_body ? call->source.size : call->body_len;
+    if (length != size)
+        return weft__fail(WEFT_ELOCAL_PROTOCOL, "Content-Length says %ju, the body has %ju bytes",
+                          (uintmax_t)length, (uintmax_t)size);
+    call->has_body = true;
+    return 0;
+}
+
+static int apply_coding(struct weft__call *call, const char *text)
+{
+    int err = 0;
+    if (!weft__ieq(text, "chunked"))
+        return weft__fail(WEFT_ELOCAL_PROTOCOL, "Transfer-Encoding can be chunked, nothing else");
+    if (!call->reads_body) {
+        /* A form that fits into one text is a source already. */
+        if (call->segments == NULL) {
+            err = weft__segments_new(&call->segments);
+            if (err == 0 && call->body_len > 0)
+                err = weft__segments_add_bytes(call->segments, call->body, call->body_len);
+            if (err == 0)
+                err = weft__segments_finish(call->segments, &call->source);
+        }
+    }
+    call->source.sized = false;
+    call->reads_body = true;
+    call->has_body = true;
+    return err;
+}
+
+/* Framing that the caller has chosen agrees with the body, and is written once. */
+static int apply_framing(struct weft__call *call)
+{
+    const char *length;
+    const char *coding;
+    int err = find_framing(call->options->headers, &length, &coding);
+    if (err == 0 && length != NULL)
+        err = apply_length(call, length);
+    if (err == 0 && coding != NULL)
+        err = apply_coding(call, coding);
+    return err;
+}
+
 int weft__body_init(struct weft__call *call)
 {
     int err = check_options(call->options);
     if (err == 0)
         err = set_source(call);
+    if (err == 0)
+        err = apply_framing(call);
     if (err == 0 && call->options->content_type != NULL && call->options->multipart == NULL)
         call->content_type = call->options->content_type;
     return err;
@@ -238,6 +313,17 @@ static int64_t next_piece(struct weft__call *call, char *data, size_t len)
     return n;
 }
 
+static int tell(struct weft__call *call, size_t n)
+{
+    const weft_request_options *options = call->options;
+    uint64_t size = call->reads_body ? call->source.size : call->body_len;
+    if (options->on_upload == NULL)
+        return 0;
+    call->uploaded += n;
+    int err = options->on_upload(options->upload_userdata, call->uploaded, size);
+    return err < 0 ? fail(call, err, "the upload was given up") : 0;
+}
+
 static int send_piece(weft_stream *stream, const char *data, size_t len, bool chunked)
 {
     char size[WEFT__CHUNK_HEAD_MAX];
@@ -264,6 +350,8 @@ static int send_pieces(weft_stream *stream, struct weft__call *call, char *buffe
                               (uintmax_t)(size - left), (uintmax_t)size);
         }
         int err = send_piece(stream, buffer, (size_t)n, chunked);
+        if (err == 0)
+            err = tell(call, (size_t)n);
         if (err < 0)
             return err;
         left -= chunked ? 0 : (uint64_t)n;
@@ -271,12 +359,50 @@ static int send_pieces(weft_stream *stream, struct weft__call *call, char *buffe
     return 0;
 }
 
-int weft__body_send(weft_stream *stream, struct weft__call *call)
+/* Bytes in memory, in pieces for whoever wants to be told of each. */
+static int send_told(weft_stream *stream, struct weft__call *call)
+{
+    const char *data = call->body;
+    int err = 0;
+    for (size_t at = 0; err == 0 && at < call->body_len; at += PIECE) {
+        size_t left = call->body_len - at;
+        size_t n = left < PIECE ? left : PIECE;
+        err = weft_stream_write(stream, data + at, n);
+        if (err == 0)
+            err = tell(call, n);
+    }
+    return err;
+}
+
+static int send_bytes(weft_stream *stream, struct weft__call *call, const struct weft__buf *head)
+{
+    const weft_slice slices[] = {{weft__buf_bytes(head), head->len}, {call->body, call->body_len}};
+    if (call->options->on_upload == NULL && head->len > 0)
+        return weft_stream_writev(stream, slices, call->body_len > 0 ? 2 : 1);
+    int err = head->len > 0 ? weft_stream_writev(stream, slices, 1) : 0;
+    return err < 0 ? err : send_told(stream, call);
+}
+
+static int send_read(weft_stream *stream, struct weft__call *call, const struct weft__buf *head)
 {
     char *buffer = weft__alloc(PIECE);
     if (buffer == NULL)
         return weft__fail_nomem();
-    int err = send_pieces(stream, call, buffer);
+    int err = head->len > 0 ? weft_stream_write(stream, weft__buf_bytes(head), head->len) : 0;
+    if (err == 0)
+        err = send_pieces(stream, call, buffer);
     weft__free(buffer);
-    return err == 0 ? weft_stream_flush(stream) : err;
+    return err;
+}
+
+bool weft__body_is_large(const struct weft__call *call)
+{
+    return call->reads_body || call->body_len > SMALL;
+}
+
+int weft__body_send(weft_stream *stream, struct weft__call *call, const struct weft__buf *head)
+{
+    call->uploaded = 0;
+    int err = call->reads_body ? send_read(stream, call, head) : send_bytes(stream, call, head);
+    return err == 0 && weft__body_is_large(call) ? weft_stream_flush(stream) : err;
 }

@@ -92,6 +92,23 @@ static int exchange_on(struct weft__call *call, struct weft__conn *conn, bool *r
     return err;
 }
 
+/* Once more, on a new connection. */
+static int exchange_anew(struct weft__call *call, struct weft__conn *conn, bool *ret_answered,
+                         bool *ret_reusable)
+{
+    weft__conn_shut(conn);
+    int err = weft__body_prepare(call);
+    if (err == 0)
+        err = weft__conn_open(conn, call);
+    return err < 0 ? err : exchange_on(call, conn, ret_answered, ret_reusable);
+}
+
+/* RFC 9110 10.1.1: whoever knows nothing of expectations is asked without. */
+static bool is_unexpected(const struct weft__call *call, const struct weft__conn *conn)
+{
+    return call->expects && conn->head.status == 417 && weft__body_can_repeat(call);
+}
+
 static int exchange(struct weft__call *call, weft_response **ret)
 {
     struct weft__conn *conn;
@@ -113,13 +130,11 @@ static int exchange(struct weft__call *call, weft_response **ret)
         err = weft__conn_open(conn, call);
     if (err == 0)
         err = exchange_on(call, conn, &answered, &reusable);
-    if (err < 0 && reused && is_stale(call, err, answered)) {
-        weft__conn_shut(conn);
-        err = weft__body_prepare(call);
-        if (err == 0)
-            err = weft__conn_open(conn, call);
-        if (err == 0)
-            err = exchange_on(call, conn, &answered, &reusable);
+    if (err < 0 && reused && is_stale(call, err, answered))
+        err = exchange_anew(call, conn, &answered, &reusable);
+    if (err == 0 && is_unexpected(call, conn)) {
+        weft__request_drop_expectation(call);
+        err = exchange_anew(call, conn, &answered, &reusable);
     }
     if (err < 0) {
         weft__pool_drop(conn);

@@ -290,6 +290,7 @@ struct weft__call {
     char *own_type;                  /* a content type made for this call */
     struct weft__segments *segments; /* of a file or a form with files; NULL: none */
     struct weft__source source;      /* where reads_body gets it from */
+    uint64_t uploaded;               /* bytes of the body, by this attempt */
     const void *body;
     size_t body_len;
     bool has_body;
@@ -299,6 +300,8 @@ struct weft__call {
     bool stream;              /* the body is left to the caller */
     bool foreign;             /* a redirect has left the origin that credentials are for */
     bool became_get;          /* a redirect has made it one */
+    bool expects;             /* the server is asked before the body is sent */
+    bool unexpected;          /* a server has refused that */
     bool again;               /* the fields are those of a request before this one */
     bool close;               /* our fields say "Connection: close" */
     bool sent;                /* bytes of this attempt's request may have left */
@@ -329,6 +332,8 @@ int weft__request_own(struct weft__call *call);
 /* The number of the attempt in its own field, if the policy has one. */
 int weft__request_set_number(struct weft__call *call, const char *field);
 void weft__request_done(struct weft__call *call);
+/* From now on the server is not asked before the body is sent. */
+void weft__request_drop_expectation(struct weft__call *call);
 /* Of the present hop. */
 const char *weft__request_target(const struct weft__call *call);
 /* http or https, with a host. */
@@ -351,8 +356,9 @@ void weft__body_done(struct weft__call *call);
 bool weft__body_can_repeat(const struct weft__call *call);
 /* Rewinds it where that is needed; WEFT_ENOT_REPLAYABLE where it cannot be. */
 int weft__body_prepare(struct weft__call *call);
-/* Reads and sends all of it. */
-int weft__body_send(weft_stream *stream, struct weft__call *call);
+/* Sends all of it behind head, which is not empty or has been sent. */
+int weft__body_send(weft_stream *stream, struct weft__call *call, const struct weft__buf *head);
+bool weft__body_is_large(const struct weft__call *call);
 
 /* Sends the request on a connection and reads the head of its final response. */
 int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *ret_answered,

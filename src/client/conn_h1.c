@@ -11,10 +11,7 @@
 #include "base/alloc.h"
 #include "client/client_int.h"
 
-enum {
-    SMALL_BODY = WEFT__LIMIT_STREAM_WRITE_HIGH / 2, /* goes into the stream's buffer */
-    IN_LIMIT = 2 * WEFT__LIMIT_H1_RESPONSE_HEAD,
-};
+enum { IN_LIMIT = 2 * WEFT__LIMIT_H1_RESPONSE_HEAD };
 
 /* ---- reading the head ---- */
 
@@ -25,6 +22,8 @@ struct reading {
     bool answered;    /* a byte of a response has come */
     bool failed;      /* nothing more can be read */
     bool done;
+    bool awaits; /* 100, before the body is sent */
+    bool wanted; /* it has come */
 };
 
 static int head_error(struct reading *reading, int64_t n)
@@ -44,7 +43,7 @@ static int head_error(struct reading *reading, int64_t n)
 static int read_head(struct reading *reading)
 {
     struct weft__conn *conn = reading->conn;
-    while (!reading->done) {
+    while (!reading->done && !(reading->awaits && reading->wanted)) {
         int n = 0;
         if (weft__conn_available(conn) > 0)
             n = weft__h1_parse_response(&conn->head, weft__conn_bytes(conn),
@@ -66,6 +65,7 @@ static int read_head(struct reading *reading)
             reading->done = true;
             return 0;
         }
+        reading->wanted = reading->wanted || conn->head.status == 100;
         if (++reading->interim > WEFT__LIMIT_H1_INTERIM)
             return weft__fail(WEFT_EREMOTE_PROTOCOL, "more than %d interim responses",
                               WEFT__LIMIT_H1_INTERIM);
@@ -96,22 +96,6 @@ static int watch(void *arg)
     return err == -ECANCELED ? 0 : err;
 }
 
-static int write_all(struct weft__conn *conn, struct weft__call *call)
-{
-    if (call->reads_body) {
-        int err = weft_stream_write(conn->stream, weft__buf_bytes(&conn->out), conn->out.len);
-        return err == 0 ? weft__body_send(conn->stream, call) : err;
-    }
-    const weft_slice slices[] = {
-        {weft__buf_bytes(&conn->out), conn->out.len},
-        {call->body, call->body_len},
-    };
-    int err = weft_stream_writev(conn->stream, slices, call->body_len > 0 ? 2 : 1);
-    if (err == 0 && call->body_len > SMALL_BODY)
-        err = weft_stream_flush(conn->stream);
-    return err;
-}
-
 /*
  * While the body goes out, an answer may take any time; afterwards the read time-out counts.
  * The watcher is cancelled then, which loses nothing: what it has read stands in the buffer.
@@ -126,7 +110,7 @@ static int send_large(struct reading *reading, struct weft__call *call, bool *re
         return err;
     err = weft_group_spawn_with(&upload.group, watch, &upload, WEFT_SPAWN(.name = "answer"));
     if (err == 0)
-        err = write_all(conn, call);
+        err = weft__body_send(conn->stream, call, &conn->out);
     weft_group_cancel(&upload.group, "the body is sent");
     int joined = weft_group_wait(&upload.group);
     weft__conn_set_timeouts(conn, call->settings.read, call->settings.write);
@@ -137,6 +121,28 @@ static int send_large(struct reading *reading, struct weft__call *call, bool *re
 }
 
 /* ---- the exchange ---- */
+
+/*
+ * RFC 9110 10.1.1: the head goes alone; the body waits for the server's word, but not for ever:
+ * many know nothing of this.  A final answer stands in its place.
+ */
+static int await_continue(struct reading *reading, struct weft__call *call)
+{
+    struct weft__conn *conn = reading->conn;
+    int64_t wait = call->options->continue_timeout;
+    weft_scope scope;
+    int err = weft_stream_write(conn->stream, weft__buf_bytes(&conn->out), conn->out.len);
+    if (err == 0)
+        err = weft_stream_flush(conn->stream);
+    if (err < 0)
+        return err;
+    weft__buf_clear(&conn->out);
+    reading->awaits = true;
+    weft_scope_enter(&scope, wait > 0 ? wait : WEFT_SEC(1));
+    err = weft_scope_exit(&scope, read_head(reading));
+    reading->awaits = false;
+    return err == -ETIMEDOUT ? 0 : err;
+}
 
 static int send_request(struct reading *reading, struct weft__call *call, bool *ret_whole)
 {
@@ -153,9 +159,14 @@ static int send_request(struct reading *reading, struct weft__call *call, bool *
     if (err < 0)
         return err;
     call->sent = true;
-    if (call->reads_body || call->body_len > SMALL_BODY)
+    if (call->expects) {
+        err = await_continue(reading, call);
+        if (err < 0 || reading->done)
+            return err;
+    }
+    if (weft__body_is_large(call))
         return send_large(reading, call, ret_whole);
-    err = write_all(conn, call);
+    err = weft__body_send(conn->stream, call, &conn->out);
     *ret_whole = err == 0;
     return err;
 }

@@ -113,14 +113,19 @@ static bool is_repeated(const weft_pair *first, const weft_pair *pair)
     return false;
 }
 
+static bool is_framing(const char *name)
+{
+    return weft__ieq(name, "content-length") || weft__ieq(name, "transfer-encoding");
+}
+
 /* Sets fields in place of those of the same name; a NULL value removes them. */
-int weft__request_merge(weft_headers *headers, const weft_pair *pairs, bool foreign)
+static int merge_fields(weft_headers *headers, const weft_pair *pairs, bool foreign)
 {
     const weft_pair *first = pairs;
     for (; pairs != NULL && pairs->name != NULL; pairs++) {
         int err = 0;
-        if (weft__ieq(pairs->name, "content-length") || weft__ieq(pairs->name, "transfer-encoding"))
-            return weft__fail(WEFT_ELOCAL_PROTOCOL, "%s is set by the library alone", pairs->name);
+        if (is_framing(pairs->name))
+            continue;
         if (foreign && weft__header_is_secret(pairs->name, strlen(pairs->name)))
             continue;
         if (pairs->value == NULL)
@@ -133,6 +138,16 @@ int weft__request_merge(weft_headers *headers, const weft_pair *pairs, bool fore
             return err;
     }
     return 0;
+}
+
+int weft__request_merge(weft_headers *headers, const weft_pair *pairs, bool foreign)
+{
+    for (const weft_pair *pair = pairs; pair != NULL && pair->name != NULL; pair++) {
+        if (is_framing(pair->name))
+            return weft__fail(WEFT_ELOCAL_PROTOCOL, "%s belongs to one request, not to all",
+                              pair->name);
+    }
+    return merge_fields(headers, pairs, foreign);
 }
 
 static size_t percent_decode(const char *text, char *to)
@@ -290,6 +305,25 @@ static int set_idempotency_key(struct weft__call *call)
     return weft_headers_set(&call->own, "Idempotency-Key", key);
 }
 
+static bool has_content(const struct weft__call *call)
+{
+    return call->reads_body || call->body_len > 0;
+}
+
+/* RFC 9110 10.1.1: nothing is expected without a body that could wait for it. */
+static int set_expectation(struct weft__call *call)
+{
+    const char *value = weft_headers_get(&call->own, "expect");
+    if (!has_content(call) || call->unexpected) {
+        weft_headers_remove(&call->own, "expect");
+        return 0;
+    }
+    call->expects =
+        value != NULL ? weft__ieq(value, "100-continue") : call->options->expect_continue;
+    return value == NULL && call->expects ? weft_headers_set(&call->own, "Expect", "100-continue")
+                                          : 0;
+}
+
 int weft__request_set_headers(struct weft__call *call)
 {
     const weft_client *client = call->client;
@@ -299,15 +333,16 @@ int weft__request_set_headers(struct weft__call *call)
     bool userinfo = !call->foreign && has_userinfo(call->url);
     call->headers = common;
     call->close = client->close;
+    call->expects = false;
     if (options->headers == NULL && call->content_type == NULL && !userinfo &&
-        options->idempotency_key == NULL)
+        options->idempotency_key == NULL && !has_content(call))
         return 0;
     weft__headers_reset(&call->own);
     int err = weft__headers_append_all(&call->own, common);
     if (err == 0 && call->content_type != NULL)
         err = weft_headers_set(&call->own, "Content-Type", call->content_type);
     if (err == 0)
-        err = weft__request_merge(&call->own, options->headers, call->foreign);
+        err = merge_fields(&call->own, options->headers, call->foreign);
     /* Its boundary is that of the body. */
     if (err == 0 && call->own_type != NULL && call->options->multipart != NULL && !call->became_get)
         err = weft_headers_set(&call->own, "Content-Type", call->own_type);
@@ -315,6 +350,8 @@ int weft__request_set_headers(struct weft__call *call)
         err = set_range_coding(call);
     if (err == 0)
         err = set_idempotency_key(call);
+    if (err == 0)
+        err = set_expectation(call);
     if (err == 0 && userinfo)
         err = set_userinfo(call);
     if (err == 0 && call->redirects > 0)
@@ -337,6 +374,13 @@ int weft__request_own(struct weft__call *call)
     if (err == 0)
         call->headers = &call->own;
     return err;
+}
+
+void weft__request_drop_expectation(struct weft__call *call)
+{
+    call->unexpected = true;
+    call->expects = false;
+    weft_headers_remove(&call->own, "expect");
 }
 
 int weft__request_set_number(struct weft__call *call, const char *field)

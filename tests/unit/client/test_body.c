@@ -313,6 +313,45 @@ VIRTUAL_TEST(hedge_is_not_for_bodies_that_come_piece_by_piece)
     end(&world);
 }
 
+/* ---- progress ---- */
+
+struct progress {
+    uint64_t calls;
+    uint64_t sent;
+    uint64_t size;
+    uint64_t fails_at;
+};
+
+static int note_progress(void *userdata, uint64_t sent, uint64_t size)
+{
+    struct progress *progress = userdata;
+    progress->calls++;
+    progress->sent = sent;
+    progress->size = size;
+    return sent == progress->fails_at ? -EPERM : 0;
+}
+
+VIRTUAL_TEST(upload_progress_of_a_large_body_comes_in_pieces_and_can_end_it)
+{
+    static const struct wire_answer answers[] = {{GOOD}};
+    static const char large[200000];
+    struct world world;
+    struct progress progress = {0};
+    const weft_request_options *options =
+        WEFT_REQUEST(.content = large, .content_len = sizeof large, .on_upload = note_progress,
+                     .upload_userdata = &progress);
+    begin(&world, answers, 1, WEFT_CLIENT(.retry = &at_once));
+    ASSERT_INT_EQ(put(&world, options), 200);
+    ASSERT_INT_EQ(progress.calls, 4);
+    ASSERT_INT_EQ(progress.sent, 200000);
+    ASSERT_INT_EQ(progress.size, 200000);
+    progress.fails_at = 65536;
+    ASSERT_ERR(put(&world, options), -EPERM);
+    ASSERT_STR_HAS(weft_error_message(), "the upload was given up: ");
+    ASSERT_INT_EQ(progress.calls, 5);
+    end(&world);
+}
+
 /* ---- failures ---- */
 
 VIRTUAL_TEST(reader_that_fails_ends_the_call)
