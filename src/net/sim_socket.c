@@ -320,7 +320,9 @@ int weft__sys_socket(int family, int type)
 {
     weft_testing_network *net = weft__sim_current();
     struct sim_socket *s;
-    int err = weft__fault_syscall("socket");
+    int err;
+    while ((err = weft__fault_syscall("socket")) == -EINTR)
+        ;
     if (err < 0)
         return fail(err);
     if (net == NULL || (family != AF_INET && family != AF_INET6 && family != AF_UNIX))

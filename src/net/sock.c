@@ -37,6 +37,7 @@ struct sock {
     size_t filling_len;
     char *flying;
     int error;    /* of a send that no task waited for; writes report it from then on */
+    int lost;     /* what a send learned of the connection, and the system says only once */
     bool torn;    /* the error: a write was cut short by its own task */
     bool orphan;  /* the stream is gone */
     bool closing; /* the descriptor closes when the send has ended */
@@ -117,6 +118,7 @@ static void send_done(struct weft__op *op)
     weft__iobuf_give(sock->flying);
     sock->flying = NULL;
     if (op->result < 0) {
+        sock->lost = (int)op->result;
         if (sock->error == 0)
             sock->error = (int)op->result;
         drop_filling(sock);
@@ -174,8 +176,13 @@ static int64_t sock_read(void *self, void *data, size_t len)
     op->data = data;
     op->len = len < OP_MAX ? len : OP_MAX;
     int64_t n = weft__op_run(op, sock->read_timeout);
-    if (__builtin_expect(n >= 0, 1))
+    if (__builtin_expect(n > 0, 1))
         return n;
+    /* No end of the data: a send has taken the socket's error, and left nothing but this. */
+    if (n == 0 && (sock->lost == -ECONNRESET || sock->lost == -ETIMEDOUT) && len > 0)
+        return fail_op(sock, "read from", sock->lost);
+    if (n == 0)
+        return 0;
     if (n == -ETIMEDOUT && op->timed_out)
         return fail_timeout(sock, WEFT_EREAD_TIMEOUT, "read from", sock->read_timeout);
     return fail_op(sock, "read from", (int)n);
@@ -274,9 +281,10 @@ static int send_direct(struct sock *sock, const char *data, size_t len, bool *re
         len -= sent;
         if (n >= 0)
             continue;
-        if (n != -ETIMEDOUT || !op->timed_out)
+        if (n != -ETIMEDOUT || !op->timed_out) {
+            sock->lost = (int)n;
             err = fail_op(sock, "write to", (int)n);
-        else if (sent == 0 && unsent(sock) == before)
+        } else if (sent == 0 && unsent(sock) == before)
             err = fail_timeout(sock, WEFT_EWRITE_TIMEOUT, "write to", sock->write_timeout);
     }
     return err;

@@ -49,3 +49,22 @@ static void make_tcp(weft_stream **a, weft_stream **b)
 }
 
 STREAM_SUITE(tcp, make_tcp, true, WEFT_BACKEND_DEFAULT)
+
+/* The system tells a socket's error once: here to the send that goes out with the read. */
+TASK_TEST(tcp_reset_found_by_a_write_is_no_end_for_the_reader)
+{
+    weft_stream *a;
+    weft_stream *b;
+    char byte;
+    make_tcp(&a, &b);
+    ASSERT_OK(weft_stream_write(b, "x", 1));
+    ASSERT_OK(weft_stream_flush(b));
+    ASSERT_OK((int)weft_stream_read_exact(a, &byte, 1));
+    weft_stream_abort(b);
+    ASSERT_OK(weft_sleep(WEFT_MS(5)));
+    ASSERT_OK(weft_stream_write(a, "request", 7));
+    ASSERT_ERR((int)weft_stream_read(a, &byte, 1), -ECONNRESET);
+    ASSERT_ERR((int)weft_stream_read(a, &byte, 1), -ECONNRESET);
+    weft_stream_free(a);
+    weft_stream_free(b);
+}
