@@ -30,8 +30,10 @@
 #include <weft/http.h>
 #include <weft/cookie.h>
 #include <weft/response.h>
+#include <weft/transport.h>
 #include <weft/client.h>
 #include <weft/verbs.h>
+#include <weft/mock.h>
 #include <weft/server.h>
 #include <weft/json.h>
 

@@ -43,9 +43,11 @@ HEADER_MODULE = {
     "group": "run",
     "http": "proto",
     "local": "run",
+    "mock": "client",
     "response": "client",
     "scope": "run",
     "serve": "tls",
+    "transport": "client",
     "udp": "net",
     "verbs": "client",
 }

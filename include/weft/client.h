@@ -10,6 +10,8 @@
 #include <weft/limit.h>
 #include <weft/response.h>
 #include <weft/retry.h>
+#include <weft/tls.h>
+#include <weft/transport.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -54,6 +56,28 @@ typedef struct weft_client_options {
     const char *accept_encoding; /* default "gzip, deflate, br, zstd"; "": the field is not sent */
     int decode;                  /* WEFT_OFF: bodies stay as they came, and nothing is said of
                                      codings unless accept_encoding is set; default on */
+    int trust_env;               /* WEFT_OFF: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY,
+                                    SSL_CERT_FILE, SSL_CERT_DIR, SSLKEYLOGFILE do not count;
+                                    default on */
+    const char *proxy; /* "http://user:password@host:port", https, socks4, socks4a, socks5,
+                                    socks5h; "": none, whatever the environment says */
+    const weft_pair *proxy_headers; /* for .proxy alone; ends with {0} */
+    const weft_mount *mounts;       /* proxies and transports by URL; ends with {0} */
+    weft_transport *transport;      /* keeps: instead of sockets, see weft/mock.h */
+    const char *unix_socket;        /* path: connections go there, whatever the host */
+    const char *local_address;      /* to connect from */
+    const char *interface;          /* to connect by */
+    const weft_pair *resolve;       /* {"host:port", "192.0.2.1, 2001:db8::1"} instead of DNS; the
+                                        port may be left out, "*" is any host; ends with {0} */
+    const weft_pair *connect_to;    /* {"host:port", "other:port"}: connects there, while Host and
+                                        certificate stay those of the URL; ends with {0} */
+    /* Asked of each address before it is connected to, redirects included, but not of a proxy's;
+       false: it is not.  Where nothing is left the call fails with WEFT_EADDRESS_REFUSED.  What a
+       proxy resolves is not known here. */
+    bool (*allow_address)(void *userdata, const char *host, const weft_address *address);
+    void *allow_userdata;
+    const weft_tls_options *tls; /* copies. Its certificate is for base_url's origin, or that of the
+                                    URL of a call, and is shown to no other */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 
@@ -127,6 +151,10 @@ typedef struct weft_request_options {
                              size 0: not known; begins anew with each attempt; an error ends the
                              call */
     void *upload_userdata;
+    const char *proxy;              /* instead of the client's; "": none */
+    const weft_pair *proxy_headers; /* for this proxy alone; ends with {0} */
+    const char *server_name;        /* to ask the first server for by TLS, and to check its
+                                       certificate for, instead of the URL's host */
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)

@@ -66,6 +66,7 @@ typedef enum weft_error_family {
     X(EREFUSED, 10302, CONNECT, 1, "connection refused")                                           \
     X(EUNREACHABLE, 10303, CONNECT, 1, "host or network unreachable")                              \
     X(ECIRCUIT_OPEN, 10304, CONNECT, 0, "the origin failed too often to be asked now")             \
+    X(EADDRESS_REFUSED, 10305, CONNECT, 0, "the address is not one that may be connected to")      \
     X(ETLS, 10401, TLS, 1, "TLS failure")                                                          \
     X(ETLS_VERIFY, 10402, TLS, 0, "TLS certificate verification failed")                           \
     X(EPROXY, 10501, PROXY, 0, "proxy failure")                                                    \

@@ -151,6 +151,9 @@ typedef struct weft_dial_options {
     int64_t keepalive;            /* idle time after which the peer is probed; default never */
     int receive_buffer;           /* bytes; default the system's, which grows */
     int send_buffer;
+    /* Asked of each address; false: it is not connected to. WEFT_EADDRESS_REFUSED if none is left */
+    bool (*allow)(void *userdata, const char *host, const weft_address *address);
+    void *allow_userdata;
 } weft_dial_options;
 #define WEFT_DIAL(...) WEFT_OPTIONS(weft_dial_options, __VA_ARGS__)
 

@@ -13,14 +13,29 @@ extern "C" {
 /* Settings, trust store and sessions, shared by any number of connections and threads. */
 typedef struct weft_tls weft_tls;
 
+/* The lowest version that is spoken. */
+typedef enum weft_tls_minimum { WEFT_TLS_1_2 = 2, WEFT_TLS_1_3 = 3 } weft_tls_minimum;
+
 typedef struct weft_tls_options {
     size_t size;
-    bool insecure_no_verify; /* do not check the peer's certificate: for tests only */
-    const char *ca_file;     /* PEM; instead of the system's store */
-    const char *ca_dir;      /* hashed folder; instead of the system's store */
-    const char *cert_file;   /* PEM chain: a server's, or a client's own certificate */
-    const char *key_file;    /* PEM; default: in cert_file */
-    const char *const *alpn; /* in order of preference, ends with NULL: {"h2", "http/1.1", NULL} */
+    bool insecure_no_verify;  /* do not check the peer's certificate: for tests only */
+    const char *ca_file;      /* PEM; instead of the system's store */
+    const char *ca_dir;       /* hashed folder; instead of the system's store */
+    const char *cert_file;    /* PEM chain: a server's, or a client's own certificate */
+    const char *key_file;     /* PEM; default: in cert_file */
+    const char *const *alpn;  /* in order of preference, ends with NULL: {"h2", "http/1.1", NULL} */
+    const char *key_password; /* of an encrypted key_file */
+    weft_tls_minimum minimum; /* default 1.2 */
+    const char *const *pins;  /* the peer's public key must be one of these: base64 of the SHA-256
+                                 of its SubjectPublicKeyInfo; ends with NULL. Beside what else is
+                                 checked, and also where nothing else is */
+    bool ocsp;       /* a client: the server must staple a good OCSP response to its certificate */
+    bool no_resume;  /* no sessions are kept */
+    bool ignore_env; /* the environment says nothing of trust and key logs */
+    const char *crl_file; /* PEM: revocation lists for every certificate of the chain */
+    const char
+        *keylog_file; /* secrets are appended to it, for Wireshark: gives all away. Default of
+                                a client: SSLKEYLOGFILE of the environment */
 } weft_tls_options;
 #define WEFT_TLS(...) WEFT_OPTIONS(weft_tls_options, __VA_ARGS__)
 
@@ -37,7 +52,7 @@ typedef struct weft_tls_options {
  * Suspends: never; reads files.
  * Return:   0, or negative.
  * Errors:   -ENOENT and other errors of a file, which the message names; WEFT_ETLS no certificate
- *           or key in it; -EINVAL an ALPN name; -ENOMEM.
+ *           or key in it, or a wrong password; -EINVAL an ALPN name, a pin, a version; -ENOMEM.
  * Source:   ssl.create_default_context.
  * Since:    0.1
  */

@@ -50,7 +50,7 @@ static int permitted(struct weft__call *call, struct weft__conn **ret)
     int err = weft__limited_enter(call);
     if (err < 0)
         return err;
-    err = weft__pool_acquire(call->pool, call->url, call->settings.pool, ret);
+    err = weft__pool_acquire(call->pool, call->url, &call->way, call->settings.pool, ret);
     if (err < 0)
         weft__limited_leave(call);
     else
@@ -109,7 +109,7 @@ static bool is_unexpected(const struct weft__call *call, const struct weft__conn
     return call->expects && conn->head.status == 417 && weft__body_can_repeat(call);
 }
 
-static int exchange(struct weft__call *call, weft_response **ret)
+static int exchange_once(struct weft__call *call, weft_response **ret)
 {
     struct weft__conn *conn;
     bool answered = false;
@@ -151,6 +151,27 @@ static int exchange(struct weft__call *call, weft_response **ret)
     }
     *ret = response;
     return 0;
+}
+
+/* By the way that its URL goes; a proxy that wants other credentials is asked again. */
+static int exchange(struct weft__call *call, weft_response **ret)
+{
+    weft_response *response = NULL;
+    int err = weft__way_enter(call);
+    if (err < 0)
+        return err;
+    err = exchange_once(call, &response);
+    int again = err == 0 ? weft__way_again(call, response) : 0;
+    if (again != 0) {
+        weft__response_discard(response);
+        weft_response_free(response);
+        response = NULL;
+        err = again < 0 ? again : exchange_once(call, &response);
+    }
+    weft__way_leave(call);
+    if (err == 0)
+        *ret = response;
+    return err;
 }
 
 static enum weft__outcome outcome_of(int err, const weft_response *response)

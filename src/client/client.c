@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "client/client_int.h"
+#include "tls/tls_int.h"
 #include "client/cookies_int.h"
 #include "proto/coding.h"
 
@@ -62,7 +63,7 @@ static void set_limits(weft_client *client, const weft_client_options *options)
         settings->max_redirects = 0;
 }
 
-static int copy_text(const char *text, char **ret)
+int weft__copy_text(const char *text, char **ret)
 {
     if (text == NULL)
         return 0;
@@ -71,7 +72,7 @@ static int copy_text(const char *text, char **ret)
 }
 
 /* One block: the pairs, and the texts behind them. */
-static int copy_pairs(const weft_pair *pairs, weft_pair **ret)
+int weft__copy_pairs(const weft_pair *pairs, weft_pair **ret)
 {
     size_t n = 0;
     size_t bytes = 0;
@@ -112,7 +113,7 @@ static int set_retry(weft_client *client, const weft_retry_policy *policy)
     memcpy(client->retry_statuses, client->retry.statuses, (n + 1) * sizeof(int));
     client->retry.statuses = client->retry_statuses;
     client->settings.retry = &client->retry;
-    int err = copy_text(client->retry.attempt_field, &client->retry_field);
+    int err = weft__copy_text(client->retry.attempt_field, &client->retry_field);
     client->retry.attempt_field = client->retry_field;
     return err;
 }
@@ -188,6 +189,23 @@ static int set_cookies(weft_client *client, const weft_client_options *options)
     return 0;
 }
 
+/* ca_file and its like of the client stand for those of .tls. */
+static int set_tls(weft_client *client, const weft_client_options *options)
+{
+    weft_tls_options all = {0};
+    const weft_tls_options *given = options->tls;
+    if (given != NULL)
+        memcpy(&all, given, given->size > 0 && given->size < sizeof all ? given->size : sizeof all);
+    all.size = sizeof all;
+    if (options->ca_file != NULL)
+        all.ca_file = options->ca_file;
+    if (options->ca_dir != NULL)
+        all.ca_dir = options->ca_dir;
+    all.insecure_no_verify = all.insecure_no_verify || options->insecure_no_verify;
+    all.ignore_env = all.ignore_env || options->trust_env == WEFT_OFF;
+    return weft__tls_options_copy(&all, &client->tls_options);
+}
+
 static int configure(weft_client *client, const weft_client_options *options)
 {
     int err = set_times(client, options);
@@ -197,16 +215,15 @@ static int configure(weft_client *client, const weft_client_options *options)
     if (err == 0)
         err = set_headers(client, options);
     if (err == 0)
-        err = copy_pairs(options->params, &client->params);
+        err = weft__copy_pairs(options->params, &client->params);
     if (err == 0)
         err = set_retry(client, options->retry);
     if (err == 0)
-        err = copy_text(options->ca_file, &client->ca_file);
+        err = set_tls(client, options);
     if (err == 0)
-        err = copy_text(options->ca_dir, &client->ca_dir);
+        err = weft__ways_init(&client->ways, options);
     if (err == 0)
         err = set_cookies(client, options);
-    client->insecure_no_verify = options->insecure_no_verify;
     return err;
 }
 
@@ -249,7 +266,10 @@ void weft__client_unref(weft_client *client)
         return;
     pthread_mutex_destroy(&client->lock);
     weft__health_done(client);
-    weft_tls_free(client->tls);
+    for (size_t i = 0; i < WEFT__TLS_KINDS; i++)
+        weft_tls_free(client->tls[i]);
+    weft__tls_options_free(client->tls_options);
+    weft__ways_done(&client->ways);
     weft_url_free(client->base);
     weft_cookies_free(client->cookies);
     weft__headers_done(&client->headers);
@@ -257,8 +277,6 @@ void weft__client_unref(weft_client *client)
     weft__free(client->params);
     weft__free(client->retry_statuses);
     weft__free(client->retry_field);
-    weft__free(client->ca_file);
-    weft__free(client->ca_dir);
     weft__free(client);
 }
 
@@ -341,16 +359,34 @@ void weft__client_forget_pool(const struct weft__pool *pool)
         last_pool.client_id = 0;
 }
 
-int weft__client_tls(weft_client *client, weft_tls **ret)
+/* A proxy is not the server: neither certificate nor pins of ours are for it. */
+static int make_tls(const weft_client *client, enum weft__tls_kind kind, weft_tls **ret)
+{
+    static const char *const http[] = {"http/1.1", NULL};
+    weft_tls_options all = *client->tls_options;
+    if (kind != WEFT__TLS_HOME) {
+        all.cert_file = NULL;
+        all.key_file = NULL;
+        all.key_password = NULL;
+    }
+    if (kind == WEFT__TLS_PROXY) {
+        all.pins = NULL;
+        all.alpn = NULL;
+        all.ocsp = false;
+    } else if (all.alpn == NULL) {
+        all.alpn = http;
+    }
+    return weft_tls_new_client(&all, ret);
+}
+
+int weft__client_tls(weft_client *client, enum weft__tls_kind kind, weft_tls **ret)
 {
     int err = 0;
     pthread_mutex_lock(&client->lock);
-    if (client->tls == NULL)
-        err = weft_tls_new_client(WEFT_TLS(.insecure_no_verify = client->insecure_no_verify,
-                                           .ca_file = client->ca_file, .ca_dir = client->ca_dir),
-                                  &client->tls);
+    if (client->tls[kind] == NULL)
+        err = make_tls(client, kind, &client->tls[kind]);
     if (err == 0)
-        *ret = client->tls;
+        *ret = client->tls[kind];
     pthread_mutex_unlock(&client->lock);
     return err;
 }

@@ -38,6 +38,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "client/way.h"
 #include "proto/h1.h"
 #include "proto/header.h"
 #include "retry/retry_int.h"
@@ -81,7 +82,7 @@ struct weft_client {
     struct weft__list pools;  /* under lock */
     struct weft__list health; /* under lock */
     size_t n_health;
-    weft_tls *tls; /* made under lock at the first https request, then fixed */
+    weft_tls *tls[WEFT__TLS_KINDS]; /* each made under lock when it is first needed, then fixed */
 
     /* Immutable from here on. */
     weft_url *base; /* NULL: URLs are absolute */
@@ -93,11 +94,10 @@ struct weft_client {
     weft_retry_policy retry;
     int *retry_statuses;
     char *retry_field;
-    char *ca_file;
-    char *ca_dir;
+    weft_tls_options *tls_options;
+    struct weft__ways ways;
     weft_cookies *cookies; /* NULL: none; it has a lock of its own */
-    bool insecure_no_verify;
-    bool close; /* the default fields say "Connection: close" */
+    bool close;            /* the default fields say "Connection: close" */
 
     /* Instead of DNS, TCP and TLS; set before the first call. */
     int (*dial)(void *userdata, const weft_url *url, weft_stream **ret);
@@ -109,7 +109,10 @@ void weft__client_unref(weft_client *client);
 /* The pool of the running loop, made at the first call. */
 int weft__client_pool(weft_client *client, struct weft__pool **ret);
 /* Borrowed: it lives as long as the client. */
-int weft__client_tls(weft_client *client, weft_tls **ret);
+int weft__client_tls(weft_client *client, enum weft__tls_kind kind, weft_tls **ret);
+/* Copies for weft__free(); NULL stays NULL. */
+int weft__copy_text(const char *text, char **ret);
+int weft__copy_pairs(const weft_pair *pairs, weft_pair **ret);
 /* The pool ends, on its own thread. */
 void weft__client_forget_pool(const struct weft__pool *pool);
 
@@ -177,6 +180,8 @@ struct weft__origin {
     uint32_t hash;
     uint16_t port;
     bool secure;
+    const char *way;   /* behind host: the way's key */
+    const char *proxy; /* behind that: as it is shown, "" for none */
     char host[];
 };
 
@@ -222,8 +227,8 @@ void weft__pool_leave(struct weft__pool *pool);
  * A slot for the origin of url, with an idle connection if there is one.  Waits its turn, at
  * most timeout.  Every slot must be given back by one of the next two.
  */
-int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, int64_t timeout,
-                       struct weft__conn **ret);
+int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, const struct weft__way *way,
+                       int64_t timeout, struct weft__conn **ret);
 /* The connection is at the end of a message, and another may follow. */
 void weft__pool_release(struct weft__conn *conn, int64_t now);
 /* The connection, if there is one, is not to be used again. */
@@ -313,6 +318,7 @@ struct weft__call {
     int number;               /* of this attempt */
     int redirects;
     int64_t started;
+    struct weft__way way; /* while there is an attempt */
 };
 
 /* The text of call->peer. */
@@ -345,6 +351,8 @@ int weft__request_check_url(const weft_url *url);
 int weft__request_merge(weft_headers *headers, const weft_pair *pairs, bool foreign);
 /* Host is one; do the fields ask for the end of the connection? */
 int weft__request_check_headers(const weft_headers *headers, bool *ret_close);
+/* Without its percent escapes: weft__free(); NULL: no memory. */
+char *weft__percent_decoded(const char *text);
 /* "Basic " and the rest: weft__free(). */
 int weft__basic_value(const char *username, size_t username_len, const char *password,
                       size_t password_len, char **ret);

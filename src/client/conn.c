@@ -11,77 +11,17 @@
 
 /* ---- opening ---- */
 
-/* The host as the resolver wants it: an IPv6 address without its brackets. */
-static int plain_host(const weft_url *url, char host[WEFT__LIMIT_HOST_NAME + 1])
-{
-    const char *text = weft_url_host(url);
-    size_t len = strlen(text);
-    if (text[0] == '[') {
-        text++;
-        len -= 2;
-    }
-    if (len > WEFT__LIMIT_HOST_NAME)
-        return weft__fail(WEFT_EINVALID_URL, "the host name is longer than %d bytes",
-                          WEFT__LIMIT_HOST_NAME);
-    memcpy(host, text, len);
-    host[len] = '\0';
-    return 0;
-}
-
-/* A handshake that fails may succeed at another address of the host. */
-static int secure_stream(struct weft__call *call, weft_tls *tls, weft_stream *stream,
-                         const char *host, weft_stream **ret)
-{
-    weft_address peer = {0};
-    weft_stream_peer_address(stream, &peer);
-    int err = weft_tls_connect(tls, stream, host, ret);
-    if (err < 0)
-        call->avoid = peer;
-    return err;
-}
-
-static int dial(struct weft__call *call, const char *host, weft_stream **ret)
-{
-    weft_client *client = call->client;
-    const weft_url *url = call->url;
-    bool secure = strcmp(weft_url_scheme(url), "https") == 0;
-    weft_tls *tls = NULL;
-    weft_stream *stream;
-    if (client->dial != NULL)
-        return client->dial(client->dial_userdata, url, ret);
-    if (secure) {
-        int err = weft__client_tls(client, &tls);
-        if (err < 0)
-            return err;
-    }
-    const weft_address *avoid = call->avoid.len > 0 ? &call->avoid : NULL;
-    int err = weft_dial(host, (uint16_t)weft_url_port(url), WEFT_DIAL(.avoid = avoid), &stream);
-    if (err == 0 && client->user_limits != NULL)
-        err = weft_limits_stream(client->user_limits, stream, &stream);
-    if (err < 0 || !secure) {
-        if (err == 0)
-            *ret = stream;
-        return err;
-    }
-    return secure_stream(call, tls, stream, host, ret);
-}
-
 int weft__conn_open(struct weft__conn *conn, struct weft__call *call)
 {
     const struct weft__settings *settings = &call->settings;
-    char host[WEFT__LIMIT_HOST_NAME + 1];
     weft_stream *stream = NULL;
     weft_scope scope;
-    int err = plain_host(call->url, host);
-    if (err < 0)
-        return err;
     weft_scope_enter(&scope, settings->connect);
-    err = dial(call, host, &stream);
+    int err = weft__way_dial(call, &stream);
     bool cancelled = err == -ECANCELED;
     err = weft_scope_exit(&scope, err);
     if (err == -ETIMEDOUT && cancelled)
-        return weft__fail(WEFT_ECONNECT_TIMEOUT, "timed out while connecting after %.6g s (%s)",
-                          (double)settings->connect * 1e-9, weft_url_authority(call->url));
+        return weft__way_timed_out(call, settings->connect);
     if (err < 0)
         return err;
     conn->stream = stream;

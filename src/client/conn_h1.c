@@ -154,8 +154,9 @@ static int send_request(struct reading *reading, struct weft__call *call, bool *
         kind = call->source.sized ? WEFT__H1_LENGTH : WEFT__H1_CHUNKED;
     }
     weft__buf_clear(&conn->out);
-    int err = weft__h1_write_request(&conn->out, call->method, weft__request_target(call),
-                                     weft_url_authority(call->url), call->headers, kind, length);
+    int err = weft__h1_write_request(&conn->out, call->method, weft__way_target(call),
+                                     weft_url_authority(call->url), weft__way_headers(call), kind,
+                                     length);
     if (err < 0)
         return err;
     call->sent = true;

@@ -43,11 +43,19 @@ static void check_end(struct weft__pool *pool);
 
 /* ---- origins ---- */
 
-static uint32_t hash_origin(const char *host, uint16_t port, bool secure)
+/* What a connection is for, and how it gets there: only those that share it are the same. */
+struct key {
+    const char *host;
+    const char *way;
+    uint32_t hash;
+    uint16_t port;
+    bool secure;
+};
+
+static uint32_t hash_text(uint32_t hash, const char *text)
 {
-    uint32_t hash = 2166136261u ^ port ^ ((uint32_t)secure << 16);
-    for (; *host != '\0'; host++)
-        hash = (hash ^ (unsigned char)*host) * 16777619u;
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * 16777619u;
     return hash;
 }
 
@@ -71,43 +79,62 @@ static int grow_buckets(struct weft__pool *pool)
     return 0;
 }
 
-static struct weft__origin *origin_find(struct weft__pool *pool, const char *host, uint16_t port,
-                                        bool secure, uint32_t hash)
+static struct weft__origin *origin_find(struct weft__pool *pool, const struct key *key)
 {
     if (pool->n_buckets == 0)
         return NULL;
-    struct weft__origin *origin = pool->buckets[hash & (pool->n_buckets - 1)];
+    struct weft__origin *origin = pool->buckets[key->hash & (pool->n_buckets - 1)];
     for (; origin != NULL; origin = origin->next) {
-        if (origin->hash == hash && origin->port == port && origin->secure == secure &&
-            strcmp(origin->host, host) == 0)
+        if (origin->hash == key->hash && origin->port == key->port &&
+            origin->secure == key->secure && strcmp(origin->host, key->host) == 0 &&
+            strcmp(origin->way, key->way) == 0)
             return origin;
     }
     return NULL;
 }
 
-/* With one more user. */
-static int origin_get(struct weft__pool *pool, const weft_url *url, struct weft__origin **ret)
+static struct weft__origin *origin_new(const struct key *key, const struct weft__way *way)
 {
-    const char *host = weft_url_host(url);
-    uint16_t port = (uint16_t)weft_url_port(url);
-    bool secure = strcmp(weft_url_scheme(url), "https") == 0;
-    uint32_t hash = hash_origin(host, port, secure);
-    struct weft__origin *origin = origin_find(pool, host, port, secure, hash);
+    const char *proxy = way->proxy != NULL ? way->proxy->shown : "";
+    size_t host_size = strlen(key->host) + 1;
+    size_t way_size = strlen(key->way) + 1;
+    size_t proxy_size = strlen(proxy) + 1;
+    struct weft__origin *origin =
+        weft__calloc(1, sizeof *origin + host_size + way_size + proxy_size);
+    if (origin == NULL)
+        return NULL;
+    weft__list_init(&origin->idle);
+    weft__list_init(&origin->waiting);
+    origin->hash = key->hash;
+    origin->port = key->port;
+    origin->secure = key->secure;
+    memcpy(origin->host, key->host, host_size);
+    origin->way = memcpy(origin->host + host_size, key->way, way_size);
+    origin->proxy = memcpy(origin->host + host_size + way_size, proxy, proxy_size);
+    return origin;
+}
+
+/* With one more user. */
+static int origin_get(struct weft__pool *pool, const weft_url *url, const struct weft__way *way,
+                      struct weft__origin **ret)
+{
+    struct key key = {
+        .host = weft_url_host(url),
+        .way = way->key,
+        .port = (uint16_t)weft_url_port(url),
+        .secure = strcmp(weft_url_scheme(url), "https") == 0,
+    };
+    key.hash = 2166136261u ^ key.port ^ ((uint32_t)key.secure << 16);
+    key.hash = hash_text(hash_text(key.hash, key.host), key.way);
+    struct weft__origin *origin = origin_find(pool, &key);
     if (origin == NULL) {
         if (pool->n_origins >= pool->n_buckets && grow_buckets(pool) < 0)
             return -ENOMEM;
-        size_t len = strlen(host);
-        origin = weft__calloc(1, sizeof *origin + len + 1);
+        origin = origin_new(&key, way);
         if (origin == NULL)
             return weft__fail_nomem();
-        weft__list_init(&origin->idle);
-        weft__list_init(&origin->waiting);
-        origin->hash = hash;
-        origin->port = port;
-        origin->secure = secure;
-        memcpy(origin->host, host, len + 1);
-        origin->next = pool->buckets[hash & (pool->n_buckets - 1)];
-        pool->buckets[hash & (pool->n_buckets - 1)] = origin;
+        origin->next = pool->buckets[key.hash & (pool->n_buckets - 1)];
+        pool->buckets[key.hash & (pool->n_buckets - 1)] = origin;
         pool->n_origins++;
     }
     origin->users++;
@@ -325,14 +352,14 @@ static int take_empty(struct weft__pool *pool, struct weft__origin *origin, stru
     return 0;
 }
 
-int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, int64_t timeout,
-                       struct weft__conn **ret)
+int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, const struct weft__way *way,
+                       int64_t timeout, struct weft__conn **ret)
 {
     struct weft__origin *origin = NULL;
     struct weft__conn *conn;
     if (pool->closed)
         return weft__fail_code(WEFT_ECLIENT_CLOSED);
-    int err = origin_get(pool, url, &origin);
+    int err = origin_get(pool, url, way, &origin);
     if (err < 0)
         return err;
     conn = take_idle(pool, origin);

@@ -168,6 +168,14 @@ static size_t percent_decode(const char *text, char *to)
     return len;
 }
 
+char *weft__percent_decoded(const char *text)
+{
+    char *plain = weft__alloc(strlen(text) + 1);
+    if (plain != NULL)
+        plain[percent_decode(text, plain)] = '\0';
+    return plain;
+}
+
 int weft__basic_value(const char *username, size_t username_len, const char *password,
                       size_t password_len, char **ret)
 {

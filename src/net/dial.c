@@ -206,6 +206,27 @@ static void move_to_end(weft_address *addresses, size_t n, const weft_address *a
     addresses[n - 1] = moved;
 }
 
+int weft__dial_allowed(const char *host, weft_address *addresses, size_t *n,
+                       const weft_dial_options *options)
+{
+    size_t left = 0;
+    char text[WEFT_ADDRESS_TEXT_MAX] = "";
+    if (options->allow == NULL)
+        return 0;
+    for (size_t i = 0; i < *n; i++) {
+        if (options->allow(options->allow_userdata, host, &addresses[i]))
+            addresses[left++] = addresses[i];
+        else if (text[0] == '\0')
+            weft__address_format_host(&addresses[i], text, sizeof text);
+    }
+    if (left == 0)
+        return weft__fail(WEFT_EADDRESS_REFUSED,
+                          "no address of %.253s may be connected to: %s%s refused", host, text,
+                          *n > 1 ? " and others are" : " is");
+    *n = left;
+    return 0;
+}
+
 static int resolve_and_dial(const char *host, uint16_t port, const weft_dial_options *options,
                             weft_stream **ret)
 {
@@ -215,9 +236,11 @@ static int resolve_and_dial(const char *host, uint16_t port, const weft_dial_opt
         weft_resolve_with(host, port, WEFT_RESOLVE(.family = options->family), &addresses, &n);
     if (err < 0)
         return err;
-    if (options->avoid != NULL)
+    err = weft__dial_allowed(host, addresses, &n, options);
+    if (err == 0 && options->avoid != NULL)
         move_to_end(addresses, n, options->avoid);
-    err = weft__dial_addresses(host, port, addresses, n, options, ret);
+    if (err == 0)
+        err = weft__dial_addresses(host, port, addresses, n, options, ret);
     weft__free(addresses);
     return err;
 }

@@ -79,6 +79,9 @@ int weft__socket_prepare(int fd, const char *interface, int receive_buffer, int 
 /* Probes begin after idle nanoseconds; 0: none are sent. Sets no message. */
 int weft__socket_keepalive(int fd, int64_t idle);
 
+/* Leaves out the addresses that the options do not allow. */
+int weft__dial_allowed(const char *host, weft_address *addresses, size_t *n,
+                       const weft_dial_options *options);
 /*
  * RFC 8305: the first attempt that succeeds wins.  host and port are for messages; the options
  * are whole.

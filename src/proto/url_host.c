@@ -142,7 +142,7 @@ static int expand_ipv6(uint16_t pieces[IPV6_PIECES], int count, int compress)
     return 0;
 }
 
-static int parse_ipv6(const char *p, const char *end, uint16_t pieces[IPV6_PIECES])
+int weft__url_parse_ipv6(const char *p, const char *end, uint16_t pieces[8])
 {
     int count = 0;
     int compress = -1;
@@ -305,7 +305,7 @@ int weft__url_parse_host(struct weft__buf *to, struct weft__url_span host, bool 
         uint16_t pieces[IPV6_PIECES];
         *ret_why = "the host is not a valid IPv6 address";
         if (host.data[host.len - 1] != ']' ||
-            parse_ipv6(host.data + 1, host.data + host.len - 1, pieces) < 0)
+            weft__url_parse_ipv6(host.data + 1, host.data + host.len - 1, pieces) < 0)
             return WEFT_EINVALID_URL;
         return append_ipv6(to, pieces);
     }

@@ -68,6 +68,8 @@ int weft__url_special_port(const char *scheme);
  */
 int weft__url_parse_host(struct weft__buf *to, struct weft__url_span host, bool special,
                          const char **ret_why);
+/* The text of an IPv6 address, without brackets: 0, or -1. */
+int weft__url_parse_ipv6(const char *p, const char *end, uint16_t pieces[8]);
 /* A domain to its ASCII form by UTS 46. 0, WEFT_EINVALID_URL or -ENOMEM; *ret: weft__free. */
 int weft__idna_to_ascii(const char *domain, char **ret);
 

@@ -490,6 +490,8 @@ static int prepare_client(struct weft__tls_conn *conn, const char *name)
     int err = copy_name(conn, name);
     if (err == 0)
         err = set_name(conn);
+    if (err == 0 && conn->tls->ocsp)
+        SSL_set_tlsext_status_type(conn->ssl, TLSEXT_STATUSTYPE_ocsp);
     if (err < 0 || conn->name == NULL)
         return err;
     SSL_SESSION *session = weft__tls_session_take(conn->tls, conn->name);
@@ -551,7 +553,9 @@ static int handshake(struct weft__tls_conn *conn)
             return err;
     }
     conn->established = true;
-    int err = take_alpn(conn);
+    int err = weft__tls_check_peer(conn);
+    if (err == 0)
+        err = take_alpn(conn);
     return err < 0 ? err : drain_all(conn);
 }
 

@@ -55,10 +55,10 @@ static const char *environment(const char *name)
  * A hashed folder is asked for one certificate when it is needed (4 us); the bundle is parsed
  * whole (20 ms), so it is the last resort.  Without any, no certificate verifies.
  */
-static int add_system_store(SSL_CTX *ctx)
+static int add_system_store(SSL_CTX *ctx, bool ignore_env)
 {
-    const char *file = environment(X509_get_default_cert_file_env());
-    const char *dir = environment(X509_get_default_cert_dir_env());
+    const char *file = ignore_env ? NULL : environment(X509_get_default_cert_file_env());
+    const char *dir = ignore_env ? NULL : environment(X509_get_default_cert_dir_env());
     const char *dirs[] = {X509_get_default_cert_dir(), "/etc/ssl/certs"};
     const char *files[] = {X509_get_default_cert_file(), "/etc/ssl/certs/ca-certificates.crt",
                            "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
@@ -92,13 +92,27 @@ static int set_trust(weft_tls *tls, const weft_tls_options *options)
     if (err == 0 && options->ca_dir != NULL)
         err = add_ca_dir(tls->ctx, options->ca_dir);
     if (err == 0 && !given)
-        err = add_system_store(tls->ctx);
+        err = add_system_store(tls->ctx, options->ignore_env);
     SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
                        weft__tls_verify);
     return err;
 }
 
 /* ---- certificate, ALPN, sessions ---- */
+
+/* Nobody is asked at a terminal. */
+static int give_password(char *buf, int size, int writing, void *userdata)
+{
+    const char *password = userdata;
+    (void)writing;
+    if (password == NULL)
+        return -1;
+    size_t len = strlen(password);
+    if (len > (size_t)size)
+        return -1;
+    memcpy(buf, password, len);
+    return (int)len;
+}
 
 static int set_certificate(weft_tls *tls, const weft_tls_options *options)
 {
@@ -108,9 +122,11 @@ static int set_certificate(weft_tls *tls, const weft_tls_options *options)
         return tls->server ? weft__fail(-EINVAL, "a TLS server needs a cert_file") : 0;
     if (SSL_CTX_use_certificate_chain_file(tls->ctx, cert) != 1)
         return weft__tls_fail_setup("certificate file", cert);
-    if (SSL_CTX_use_PrivateKey_file(tls->ctx, key, SSL_FILETYPE_PEM) != 1)
-        return weft__tls_fail_setup("key file", key);
-    return 0;
+    SSL_CTX_set_default_passwd_cb(tls->ctx, give_password);
+    SSL_CTX_set_default_passwd_cb_userdata(tls->ctx, (void *)(uintptr_t)options->key_password);
+    int good = SSL_CTX_use_PrivateKey_file(tls->ctx, key, SSL_FILETYPE_PEM);
+    SSL_CTX_set_default_passwd_cb_userdata(tls->ctx, NULL);
+    return good == 1 ? 0 : weft__tls_fail_setup("key file", key);
 }
 
 /* The server's preference counts; without a common protocol there is no connection (RFC 7301). */
@@ -163,9 +179,13 @@ static int new_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
-static void set_sessions(weft_tls *tls)
+static void set_sessions(weft_tls *tls, bool no_resume)
 {
-    if (tls->server) {
+    if (no_resume) {
+        SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_OFF);
+        SSL_CTX_set_options(tls->ctx, SSL_OP_NO_TICKET);
+        SSL_CTX_set_num_tickets(tls->ctx, 0);
+    } else if (tls->server) {
         /* Tickets hold the sessions; the id only keeps them apart from other programs'. */
         SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_OFF);
         SSL_CTX_set_session_id_context(tls->ctx, (const unsigned char *)"weft", 4);
@@ -185,15 +205,26 @@ static int set_up(weft_tls *tls, const weft_tls_options *options)
     tls->ctx = SSL_CTX_new(tls->server ? TLS_server_method() : TLS_client_method());
     if (tls->lock == NULL || tls->ctx == NULL)
         return weft__tls_fail_setup("SSL_CTX_new", NULL);
-    if (SSL_CTX_set_min_proto_version(tls->ctx, TLS1_2_VERSION) != 1)
+    int minimum = options->minimum == WEFT_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    if (options->minimum != 0 && options->minimum != WEFT_TLS_1_2 &&
+        options->minimum != WEFT_TLS_1_3)
+        return weft__fail(-EINVAL, "TLS: %d is not a lowest version", (int)options->minimum);
+    tls->ocsp = options->ocsp && !tls->server;
+    if (SSL_CTX_set_min_proto_version(tls->ctx, minimum) != 1)
         return weft__tls_fail_setup("lowest version", NULL);
     if (SSL_CTX_get_security_level(tls->ctx) < 2)
         SSL_CTX_set_security_level(tls->ctx, 2);
     SSL_CTX_set_options(tls->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                       SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS);
-    set_sessions(tls);
+    set_sessions(tls, options->no_resume);
     int err = set_trust(tls, options);
+    if (err == 0)
+        err = weft__tls_set_crl(tls, options->crl_file);
+    if (err == 0)
+        err = weft__tls_set_pins(tls, options->pins);
+    if (err == 0)
+        err = weft__tls_set_keylog(tls, options);
     if (err == 0)
         err = set_certificate(tls, options);
     return err < 0 ? err : set_alpn(tls, options->alpn);
@@ -239,6 +270,7 @@ void weft_tls_free(weft_tls *tls)
     if (tls == NULL || atomic_fetch_sub_explicit(&tls->refs, 1, memory_order_acq_rel) > 1)
         return;
     weft__tls_sessions_free(tls);
+    weft__tls_checks_done(tls);
     SSL_CTX_free(tls->ctx);
     CRYPTO_THREAD_lock_free(tls->lock);
     weft__free(tls->alpn);

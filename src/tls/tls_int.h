@@ -13,7 +13,8 @@
 enum {
     WEFT__TLS_RECORD = 16 * 1024, /* bytes of plain text in a record, RFC 8446 section 5.1 */
     WEFT__TLS_TEXT_MAX = 256,     /* of a reason */
-    WEFT__TLS_ALPN_MAX = 64
+    WEFT__TLS_ALPN_MAX = 64,
+    WEFT__TLS_PIN = 32 /* bytes of SHA-256 */
 };
 
 /* A session that was given for a server name, to be resumed. */
@@ -33,6 +34,10 @@ struct weft_tls {
     CRYPTO_RWLOCK *lock;
     struct weft__tls_session *sessions; /* oldest first */
     size_t n_sessions;
+    unsigned char (*pins)[WEFT__TLS_PIN]; /* of which one must be the peer's */
+    size_t n_pins;
+    bool ocsp;
+    BIO *keylog; /* NULL: none */
 };
 
 struct weft__tls_conn {
@@ -68,6 +73,19 @@ SSL_SESSION *weft__tls_session_take(weft_tls *tls, const char *name);
 void weft__tls_sessions_free(weft_tls *tls);
 
 weft_tls *weft__tls_ref(weft_tls *tls);
+
+/* ---- settings and checks ---- */
+
+/* A whole copy, for weft__tls_options_free(). */
+int weft__tls_options_copy(const weft_tls_options *options, weft_tls_options **ret);
+void weft__tls_options_free(weft_tls_options *options);
+
+int weft__tls_set_pins(weft_tls *tls, const char *const *pins);
+int weft__tls_set_crl(weft_tls *tls, const char *path);
+int weft__tls_set_keylog(weft_tls *tls, const weft_tls_options *options);
+void weft__tls_checks_done(weft_tls *tls);
+/* What is checked of a peer once the handshake is over: 0, or WEFT_ETLS_VERIFY. */
+int weft__tls_check_peer(struct weft__tls_conn *conn);
 
 /* ---- reasons ---- */
 

@@ -1,0 +1,279 @@
+/*
+ * dial.c - a new connection: names and addresses, sockets, proxies, TLS.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "client/client_int.h"
+#include "net/net_int.h"
+
+struct place {
+    char host[WEFT__LIMIT_HOST_NAME + 1]; /* as the resolver wants it: without brackets */
+    uint16_t port;
+};
+
+static int set_place(struct place *place, const char *text, size_t len, int port)
+{
+    if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
+        text++;
+        len -= 2;
+    }
+    if (len == 0 || len > WEFT__LIMIT_HOST_NAME)
+        return weft__fail(WEFT_EINVALID_URL, "the host name is empty or longer than %d bytes",
+                          WEFT__LIMIT_HOST_NAME);
+    memcpy(place->host, text, len);
+    place->host[len] = '\0';
+    place->port = (uint16_t)port;
+    return 0;
+}
+
+/* ---- overrides ---- */
+
+/* The value for "host:port", "host" or "*". */
+static const char *find_override(const weft_pair *pairs, const struct place *place)
+{
+    for (; pairs != NULL && pairs->name != NULL; pairs++) {
+        const char *name = pairs->name;
+        size_t len = strlen(name);
+        int port = weft__cut_port(name, &len);
+        if (len > 2 && name[0] == '[' && name[len - 1] == ']') {
+            name++;
+            len -= 2;
+        }
+        if (port >= 0 && port != place->port)
+            continue;
+        if ((len == 1 && name[0] == '*') ||
+            weft__ieq_n(name, len, place->host, strlen(place->host)))
+            return pairs->value;
+    }
+    return NULL;
+}
+
+static int redirect_place(const struct weft__ways *ways, struct place *place)
+{
+    const char *to = find_override(ways->connect_to, place);
+    if (to == NULL)
+        return 0;
+    size_t len = strlen(to);
+    int port = weft__cut_port(to, &len);
+    int err = set_place(place, to, len, port >= 0 ? port : place->port);
+    return err < 0 ? weft__fail_prefix(err, "connect_to") : 0;
+}
+
+/* "192.0.2.1, 2001:db8::1": as if the resolver had said so. */
+static int parse_addresses(const char *list, uint16_t port, weft_address *addresses, size_t *ret_n)
+{
+    size_t n = 0;
+    while (n < WEFT__LIMIT_RESOLVED_ADDRESSES) {
+        char text[WEFT_ADDRESS_TEXT_MAX];
+        list += strspn(list, ", ");
+        size_t len = strcspn(list, ", ");
+        if (len == 0)
+            break;
+        if (len >= sizeof text)
+            return weft__fail(-EINVAL, "resolve: an address of %zu bytes", len);
+        memcpy(text, list, len);
+        text[len] = '\0';
+        if (weft__address_parse(text, port, &addresses[n]) < 0)
+            return weft__fail(-EINVAL, "resolve: \"%.100s\" is not an address", text);
+        n++;
+        list += len;
+    }
+    *ret_n = n;
+    return n > 0 ? 0 : weft__fail(-EINVAL, "resolve: no address");
+}
+
+/* ---- sockets ---- */
+
+static int dial_listed(const char *list, const struct place *place, weft_dial_options *options,
+                       weft_stream **ret)
+{
+    weft_address addresses[WEFT__LIMIT_RESOLVED_ADDRESSES];
+    size_t n;
+    int err = parse_addresses(list, place->port, addresses, &n);
+    if (err == 0)
+        err = weft__dial_allowed(place->host, addresses, &n, options);
+    return err < 0 ? err
+                   : weft__dial_addresses(place->host, place->port, addresses, n, options, ret);
+}
+
+/* trusted: the filter is not asked. */
+static int reach(const struct weft__call *call, struct place *place, bool trusted,
+                 weft_stream **ret)
+{
+    const struct weft__ways *ways = &call->client->ways;
+    weft_dial_options options = {
+        .size = sizeof options,
+        .local_host = ways->local_address,
+        .interface = ways->interface,
+        .allow = trusted ? NULL : ways->allow,
+        .allow_userdata = ways->allow_userdata,
+    };
+    int err = redirect_place(ways, place);
+    if (err < 0)
+        return err;
+    if (!trusted && call->avoid.len > 0)
+        options.avoid = &call->avoid;
+    const char *list = find_override(ways->resolve, place);
+    if (list != NULL)
+        return dial_listed(list, place, &options, ret);
+    return weft_dial(place->host, place->port, &options, ret);
+}
+
+/* ---- through a proxy ---- */
+
+/* A proxy that does not resolve names is given an address, after the filter has seen it. */
+static int resolve_for(const struct weft__call *call, const struct place *place, bool only_v4,
+                       char text[WEFT_ADDRESS_TEXT_MAX])
+{
+    const struct weft__ways *ways = &call->client->ways;
+    weft_dial_options options = {
+        .size = sizeof options, .allow = ways->allow, .allow_userdata = ways->allow_userdata};
+    weft_address *addresses;
+    size_t n;
+    int err = weft_resolve_with(
+        place->host, place->port,
+        WEFT_RESOLVE(.family = only_v4 ? WEFT_IP_V4 : WEFT_IP_ANY, .all_families = true),
+        &addresses, &n);
+    if (err < 0)
+        return err;
+    err = weft__dial_allowed(place->host, addresses, &n, &options);
+    if (err == 0)
+        err = weft__address_format_host(&addresses[0], text, WEFT_ADDRESS_TEXT_MAX);
+    weft__free(addresses);
+    return err;
+}
+
+static int through_socks(struct weft__call *call, const struct place *place, weft_stream *stream)
+{
+    const struct weft__proxy *proxy = call->way.proxy;
+    char text[WEFT_ADDRESS_TEXT_MAX];
+    const char *host = place->host;
+    bool four = proxy->kind == WEFT__PROXY_SOCKS4;
+    if (four || proxy->kind == WEFT__PROXY_SOCKS5) {
+        int err = resolve_for(call, place, four, text);
+        if (err < 0)
+            return err;
+        host = text;
+    }
+    call->way.phase = "in the SOCKS handshake";
+    return weft__socks_connect(proxy, stream, host, place->port);
+}
+
+static int through_http(struct weft__call *call, const struct place *place, weft_stream *stream)
+{
+    char target[WEFT__LIMIT_HOST_NAME + 16];
+    bool v6 = strchr(place->host, ':') != NULL;
+    snprintf(target, sizeof target, v6 ? "[%s]:%u" : "%s:%u", place->host, place->port);
+    call->way.phase = "while waiting for an answer to CONNECT";
+    return weft__proxy_connect(call->way.proxy, stream, target);
+}
+
+static int encrypt_to_proxy(struct weft__call *call, weft_stream **stream)
+{
+    weft_tls *tls;
+    weft_stream *plain = *stream;
+    *stream = NULL;
+    int err = weft__client_tls(call->client, WEFT__TLS_PROXY, &tls);
+    if (err < 0) {
+        weft_stream_free(plain);
+        return err;
+    }
+    call->way.phase = "in the TLS handshake";
+    return weft_tls_connect(tls, plain, call->way.proxy->host, stream);
+}
+
+/* 1: another connection to the proxy may do better. */
+static int through_proxy(struct weft__call *call, const struct place *place, bool secure,
+                         weft_stream **ret)
+{
+    struct weft__proxy *proxy = call->way.proxy;
+    weft_stream *stream = NULL;
+    struct place at;
+    int err = set_place(&at, proxy->host, strlen(proxy->host), proxy->port);
+    if (err == 0)
+        err = reach(call, &at, true, &stream);
+    if (err == 0 && proxy->kind == WEFT__PROXY_HTTPS)
+        err = encrypt_to_proxy(call, &stream);
+    if (err == 0 && !weft__proxy_is_http(proxy))
+        err = through_socks(call, place, stream);
+    else if (err == 0 && secure)
+        err = through_http(call, place, stream);
+    if (err != 0) {
+        weft_stream_free(stream);
+        if (err == -ECANCELED || err == -ENOMEM)
+            return err;
+        weft__fail_prefix(err < 0 ? err : WEFT_EPROXY, "proxy %s", proxy->shown);
+        return err;
+    }
+    *ret = stream;
+    return 0;
+}
+
+/* ---- all of it ---- */
+
+/* A handshake that fails may succeed at another address of the host. */
+static int secure_stream(struct weft__call *call, weft_tls *tls, weft_stream *stream,
+                         const char *host, weft_stream **ret)
+{
+    weft_address peer = {0};
+    weft_stream_peer_address(stream, &peer);
+    call->way.phase = "in the TLS handshake";
+    int err = weft_tls_connect(tls, stream, host, ret);
+    if (err < 0 && call->way.proxy == NULL)
+        call->avoid = peer;
+    return err;
+}
+
+static int plain_stream(struct weft__call *call, struct place *place, bool secure,
+                        weft_stream **ret)
+{
+    struct weft__way *way = &call->way;
+    if (way->proxy != NULL) {
+        int err = through_proxy(call, place, secure, ret);
+        if (err == 1)
+            err = through_proxy(call, place, secure, ret);
+        return err == 1 ? WEFT_EPROXY : err;
+    }
+    if (call->client->ways.unix_socket != NULL)
+        return weft_dial_unix(call->client->ways.unix_socket, ret);
+    return reach(call, place, false, ret);
+}
+
+int weft__way_dial(struct weft__call *call, weft_stream **ret)
+{
+    weft_client *client = call->client;
+    const weft_url *url = call->url;
+    struct weft__way *way = &call->way;
+    bool secure = strcmp(weft_url_scheme(url), "https") == 0;
+    weft_tls *tls = NULL;
+    weft_stream *stream;
+    struct place place;
+    way->phase = "while connecting";
+    if (client->dial != NULL)
+        return client->dial(client->dial_userdata, url, ret);
+    if (way->transport != NULL)
+        return way->transport->dial(way->transport->userdata, url, ret);
+    const char *host = weft_url_host(url);
+    int err = set_place(&place, host, strlen(host), weft_url_port(url));
+    char name[WEFT__LIMIT_HOST_NAME + 1];
+    if (err == 0)
+        memcpy(name, place.host, strlen(place.host) + 1);
+    if (err == 0 && secure)
+        err = weft__client_tls(client, way->guest ? WEFT__TLS_GUEST : WEFT__TLS_HOME, &tls);
+    if (err == 0)
+        err = plain_stream(call, &place, secure, &stream);
+    if (err == 0 && client->user_limits != NULL)
+        err = weft_limits_stream(client->user_limits, stream, &stream);
+    if (err < 0)
+        return err;
+    if (!secure) {
+        *ret = stream;
+        return 0;
+    }
+    return secure_stream(call, tls, stream, way->server_name != NULL ? way->server_name : name,
+                         ret);
+}
