@@ -63,7 +63,8 @@ static void open_file(void)
         dprintf(STDERR_FILENO, "weft: WEFT_TRACE: %s: %s\n", path, strerrordesc_np(errno));
         return;
     }
-    atexit(at_exit);
+    if (pwrite(file, "[\n]\n", 4, 0) == 4)
+        atexit(at_exit);
 }
 
 void weft__trace_file_forked(void)

@@ -1,5 +1,6 @@
 /* What is armed for the day when something hangs: the signal, the watchdog, WEFT_TRACE. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #include <weft/debug.h>
+#include <weft/net.h>
+#include <weft/thread.h>
 
 #include "base/clock.h"
 #include "run/sanitize.h"
@@ -128,6 +131,80 @@ TEST(signal_prints_the_stack_of_a_task_that_keeps_its_loop_busy)
     /* And all tasks when it has given way. */
     ASSERT_STR_HAS(output, "hog #1: waits for sleep");
     ASSERT_INT_EQ(status, 0);
+}
+
+/* ---- what is waited for ---- */
+
+static int reads_one(void *stream)
+{
+    char byte;
+    return (int)weft_stream_read(stream, &byte, 1);
+}
+
+static int accepts(void *listener)
+{
+    weft_stream *stream;
+    int err = weft_listener_accept(listener, &stream);
+    if (err == 0)
+        weft_stream_free(stream);
+    return err;
+}
+
+static int reads_pipe(void *arg)
+{
+    char byte;
+    return (int)read(*(int *)arg, &byte, 1);
+}
+
+static int offloads(void *arg)
+{
+    return weft_offload_with(reads_pipe, arg, WEFT_OFFLOAD(.name = "hashing of passwords"));
+}
+
+static const char *dump_text(void)
+{
+    static char text[16384];
+    int fd = open(test_path("dump"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    weft_dump_tasks(fd);
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    close(fd);
+    return text;
+}
+
+TASK_TEST(dump_names_sockets_with_their_peers_and_jobs)
+{
+    weft_listener *listener;
+    weft_stream *client;
+    weft_stream *server;
+    weft_group group;
+    int gate[2];
+    char expected[128];
+    ASSERT_OK(weft_listen("127.0.0.1", 0, NULL, &listener));
+    ASSERT_OK(weft_dial("127.0.0.1", weft_listener_port(listener), NULL, &client));
+    ASSERT_OK(weft_listener_accept(listener, &server));
+    ASSERT_INT_EQ(pipe2(gate, O_CLOEXEC), 0);
+    ASSERT_OK(weft_group_init(&group, WEFT_GROUP(.collect = true)));
+    ASSERT_OK(weft_group_spawn_with(&group, reads_one, client, WEFT_SPAWN(.name = "reader")));
+    ASSERT_OK(weft_group_spawn_with(&group, accepts, listener, WEFT_SPAWN(.name = "acceptor")));
+    ASSERT_OK(weft_group_spawn_with(&group, offloads, &gate[0], WEFT_SPAWN(.name = "caller")));
+    weft_sleep(WEFT_MS(1));
+    const char *text = dump_text();
+    snprintf(expected, sizeof expected, "reader #2: waits for read on tcp 127.0.0.1:%d (fd %d)",
+             weft_listener_port(listener), weft_stream_fd(client));
+    ASSERT_STR_HAS(text, expected);
+    snprintf(expected, sizeof expected, "acceptor #3: waits for accept on tcp local 127.0.0.1:%d",
+             weft_listener_port(listener));
+    ASSERT_STR_HAS(text, expected);
+    ASSERT_STR_HAS(text, "caller #4: waits for hashing of passwords");
+    ASSERT_INT_EQ(write(gate[1], "g", 1), 1);
+    weft_group_cancel(&group, NULL);
+    weft_group_wait(&group);
+    weft_stream_free(client);
+    weft_stream_free(server);
+    weft_listener_close(listener);
+    close(gate[0]);
+    close(gate[1]);
 }
 
 /* ---- the watchdog ---- */
@@ -263,7 +340,7 @@ static void traces(void *arg)
     exit(err == 0 ? 0 : 1);
 }
 
-/* What is in it, a parser of JSON checks: see tests/cli/debug.py. */
+/* A parser of JSON has a look at it in interop/trace. */
 TEST(trace_file_has_steps_and_lives_of_tasks)
 {
     static char text[256 * 1024];
