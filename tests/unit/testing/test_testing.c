@@ -164,6 +164,34 @@ VIRTUAL_TEST(all_blocked_by_several_tasks_returns_to_each)
         (weft_call[]){{wait_blocked, NULL}, {wait_blocked, NULL}, {wait_blocked, NULL}}, 3, NULL));
 }
 
+static int sleep_a_second(void *arg)
+{
+    struct stepping *stepping = arg;
+    int err = weft_sleep(WEFT_SEC(1));
+    stepping->done++;
+    return err;
+}
+
+/* The order of jumps and of waits with and without a cushion, in one group of sleepers. */
+VIRTUAL_TEST(all_blocked_comes_before_the_clock_jumps)
+{
+    weft_group group;
+    struct stepping stepping = {0};
+    int64_t begun = weft_now();
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_group_spawn(&group, sleep_a_second, &stepping));
+    ASSERT_OK(weft_testing_wait_all_blocked(0));
+    ASSERT_INT_EQ(weft_now(), begun);
+    /* Of two timers the earlier one. */
+    ASSERT_OK(weft_testing_wait_all_blocked(WEFT_MS(300)));
+    ASSERT_INT_EQ(weft_now() - begun, WEFT_MS(300));
+    ASSERT_INT_EQ(stepping.done, 0);
+    ASSERT_OK(weft_testing_wait_all_blocked(WEFT_SEC(2)));
+    ASSERT_INT_EQ(stepping.done, 1);
+    ASSERT_INT_GE(weft_now() - begun, WEFT_SEC(3));
+    ASSERT_OK(weft_group_wait(&group));
+}
+
 struct turns {
     weft_testing_sequencer sequencer;
     int order[6];
