@@ -103,6 +103,11 @@ def example_10_threads():
 
 
 @tap.test
+def example_11_echo():
+    run("11_echo", expected="echo: hello\necho: world\n")
+
+
+@tap.test
 def the_guide_to_unreliable_apis_runs():
     with peers.echo() as base:
         run("unreliable_naive", base + "/retry/2/naive", expected="200 after 3 calls\n")
