@@ -238,6 +238,8 @@ int weft__scope_leave(struct weft__scope *scope, int err)
         return err;
     if (scope->code == -ETIMEDOUT)
         return weft__fail(-ETIMEDOUT, "timed out after %.6g s", (double)scope->timeout * 1e-9);
+    if (scope->code == -EDEADLK)
+        return weft__fail(-EDEADLK, "deadlock: every task waited for another");
     if (scope->code < 0)
         return weft__fail_code(scope->code);
     return 0;

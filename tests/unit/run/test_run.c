@@ -383,7 +383,7 @@ TEST(deadlock_ends_the_run_and_shows_the_tasks)
         ASSERT_STR_HAS(output, "weft: deadlock");
         ASSERT_STR_HAS(output, "main #1: waits for children");
         ASSERT_STR_HAS(output, "waits for event");
-        ASSERT_STR_HAS(output, "EDEADLK");
+        ASSERT_STR_HAS(output, "EDEADLK: deadlock: every task waited for another");
         ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     }
 }
