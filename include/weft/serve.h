@@ -94,6 +94,8 @@ WEFT_API int weft_acceptor_run(weft_acceptor *acceptor);
  * @acceptor: borrows. By any task of its loop.
  * @grace:    nanoseconds for the handlers that run; 0: they are cancelled at once.
  *
+ * TLS handshakes that are under way end at once.
+ *
  * Suspends: never.
  * Source:   asyncio.Server.close with wait_closed, close_clients.
  * Since:    0.1

@@ -41,7 +41,8 @@ struct weft_acceptor {
 struct conn {
     struct weft__list node;
     weft_acceptor *acceptor;
-    weft_stream *stream; /* NULL during the handshake */
+    weft_stream *stream;   /* NULL during the handshake */
+    weft_scope *handshake; /* NULL outside it */
     char peer[WEFT_ADDRESS_TEXT_MAX];
 };
 
@@ -67,9 +68,15 @@ static int shake_hands(struct conn *conn)
     weft_scope scope;
     conn->stream = NULL;
     weft_scope_enter(&scope, options->handshake_timeout);
-    int err = weft_scope_exit(&scope, weft_tls_accept(options->tls, below, &secure));
+    conn->handshake = &scope;
+    int err = weft_tls_accept(options->tls, below, &secure);
+    conn->handshake = NULL;
+    err = weft_scope_exit(&scope, err);
     conn->stream = secure;
-    return secure != NULL ? 0 : err;
+    if (secure != NULL)
+        return 0;
+    /* The scope takes its own cancellation for no error. */
+    return err < 0 ? err : -ECANCELED;
 }
 
 static void conn_end(struct conn *conn)
@@ -237,6 +244,12 @@ void weft_acceptor_stop(weft_acceptor *acceptor, int64_t grace)
         return;
     if (acceptor->in_accepting)
         weft_scope_cancel(&acceptor->accepting, "the acceptor is stopped");
+    for (struct weft__list *node = acceptor->conns.next; node != &acceptor->conns;
+         node = node->next) {
+        const struct conn *conn = WEFT__CONTAINER(node, struct conn, node);
+        if (conn->handshake != NULL)
+            weft_scope_cancel(conn->handshake, "the acceptor is stopped");
+    }
     weft_scope_set_timeout(&acceptor->serving, grace);
 }
 

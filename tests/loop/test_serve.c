@@ -289,36 +289,6 @@ TASK_TEST(serve_wrong_use_is_refused)
     weft_acceptor_free(NULL);
 }
 
-/* ---- shortage ---- */
-
-TASK_TEST(serve_without_descriptors_waits_and_tells)
-{
-    struct world world;
-    weft_group group;
-    struct rlimit old, none;
-    begin(&world, &group, (weft_serve_options){0});
-    weft_stream *stream = dial_it(&world);
-    expect_echo(stream, "enough");
-    weft_stream *second;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    ASSERT(getrlimit(RLIMIT_NOFILE, &old) == 0);
-    none = old;
-    /* One descriptor is free for the client; none for the server. */
-    none.rlim_cur = (rlim_t)fd + 1;
-    close(fd);
-    ASSERT(setrlimit(RLIMIT_NOFILE, &none) == 0);
-    ASSERT_OK(weft_dial("127.0.0.1", world.port, NULL, &second));
-    while (world.failures[WEFT_SERVE_ACCEPT] == 0)
-        weft_sleep(WEFT_MS(1));
-    ASSERT_INT_EQ(world.last_err, -EMFILE);
-    expect_echo(stream, "goes on");
-    ASSERT(setrlimit(RLIMIT_NOFILE, &old) == 0);
-    expect_echo(second, "now served");
-    hang_up(stream);
-    hang_up(second);
-    finish(&world, &group, WEFT_SEC(5));
-}
-
 /* ---- TLS ---- */
 
 static weft_tls *server_tls(void)
@@ -333,6 +303,89 @@ static weft_tls *client_tls(void)
     weft_tls *tls;
     ASSERT_OK(weft_tls_new_client(WEFT_TLS(.ca_file = certs_ca()), &tls));
     return tls;
+}
+
+/* ---- shortage ---- */
+
+struct dialling {
+    const struct world *world;
+    weft_tls *tls; /* NULL: plain */
+    weft_stream *stream;
+};
+
+static int dial_later(void *arg)
+{
+    struct dialling *dialling = arg;
+    return weft_tls_dial(dialling->tls, "127.0.0.1", dialling->world->port, NULL,
+                         &dialling->stream);
+}
+
+static void run_out_of_descriptors(weft_tls *server, weft_tls *client)
+{
+    struct world world;
+    weft_group group;
+    weft_group dials;
+    struct rlimit old, none;
+    struct dialling dialling = {.world = &world, .tls = client};
+    begin(&world, &group, (weft_serve_options){.tls = server});
+    weft_stream *first;
+    ASSERT_OK(server != NULL ? weft_tls_dial(client, "127.0.0.1", world.port, NULL, &first)
+                             : weft_dial("127.0.0.1", world.port, NULL, &first));
+    expect_echo(first, "enough");
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ASSERT(getrlimit(RLIMIT_NOFILE, &old) == 0);
+    none = old;
+    /* One descriptor is free for the client; none for the server. */
+    none.rlim_cur = (rlim_t)fd + 1;
+    close(fd);
+    ASSERT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    ASSERT_OK(weft_group_init(&dials, NULL));
+    if (server != NULL)
+        ASSERT_OK(weft_group_spawn(&dials, dial_later, &dialling));
+    else
+        ASSERT_OK(weft_dial("127.0.0.1", world.port, NULL, &dialling.stream));
+    while (world.failures[WEFT_SERVE_ACCEPT] == 0)
+        weft_sleep(WEFT_MS(1));
+    ASSERT_INT_EQ(world.last_err, -EMFILE);
+    expect_echo(first, "goes on");
+    ASSERT(setrlimit(RLIMIT_NOFILE, &old) == 0);
+    ASSERT_OK(weft_group_wait(&dials));
+    expect_echo(dialling.stream, "now served");
+    hang_up(first);
+    hang_up(dialling.stream);
+    finish(&world, &group, WEFT_SEC(5));
+}
+
+TASK_TEST(serve_without_descriptors_waits_and_tells)
+{
+    run_out_of_descriptors(NULL, NULL);
+}
+
+TASK_TEST(serve_by_tls_without_descriptors_waits_and_tells)
+{
+    weft_tls *server = server_tls();
+    weft_tls *client = client_tls();
+    run_out_of_descriptors(server, client);
+    weft_tls_free(server);
+    weft_tls_free(client);
+}
+
+TASK_TEST(serve_stopped_ends_handshakes_at_once)
+{
+    struct world world;
+    weft_group group;
+    char c;
+    weft_tls *server = server_tls();
+    begin(&world, &group, (weft_serve_options){.tls = server});
+    weft_stream *silent = dial_it(&world);
+    while (weft_acceptor_connections(world.acceptor) == 0)
+        weft_sleep(WEFT_MS(1));
+    int64_t begun = weft_now();
+    finish(&world, &group, WEFT_SEC(60));
+    ASSERT_INT_LT(weft_now() - begun, WEFT_SEC(30));
+    ASSERT_INT_LE(weft_stream_read(silent, &c, 1), 0);
+    weft_stream_free(silent);
+    weft_tls_free(server);
 }
 
 TASK_TEST(serve_by_tls_while_others_are_slow_to_shake_hands)
