@@ -415,7 +415,7 @@ static bool is_quiet_end(const struct weft__server_conn *conn)
                                 conn->body.ended && conn->in_len == 0);
 }
 
-void weft__server_h1_serve(struct weft__server_conn *conn)
+int weft__server_h1_serve(struct weft__server_conn *conn)
 {
     int64_t deadline = weft__clock_add(weft_now(), conn->server->options.head_timeout);
     weft_stream_set_timeout(conn->stream, WEFT_FOREVER, conn->server->options.write_timeout);
@@ -430,11 +430,9 @@ void weft__server_h1_serve(struct weft__server_conn *conn)
             break;
         }
     }
-    if (!conn->broken) {
-        if (!is_quiet_end(conn))
-            linger(conn);
-        weft_stream_close(conn->stream);
-    }
-    weft_stream_free(conn->stream);
-    conn->stream = NULL;
+    if (conn->broken)
+        return -ECONNABORTED;
+    if (!is_quiet_end(conn))
+        linger(conn);
+    return 0;
 }

@@ -1,10 +1,9 @@
 /*
- * server.c - options, listening, accepting, stopping.
+ * server.c - options, listening, serving, stopping.
  *
- * serve() owns a group with one task for each connection.  Two scopes lie around its parts:
- * accepting_scope is cancelled by a stop, serving_scope gets the grace as its deadline then
- * and ends the connections that are still busy.  Idle ones have a scope of their own and are
- * ended at once.
+ * Accepting, TLS and the order of the end are an acceptor's (weft/serve.h), which has a task for
+ * each connection.  Connections that wait for a request have a scope of their own: a stop ends
+ * them at once, the busy ones when the grace is over.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,8 +18,6 @@
 
 /* Connection structs that are kept for the next connection. */
 enum { SPARES = 64 };
-/* Accepting pauses when descriptors or memory are short: there will be some when others end. */
-#define ACCEPT_PAUSE WEFT_MS(100)
 
 static int64_t time_or(int64_t value, int64_t otherwise)
 {
@@ -55,6 +52,8 @@ static int take_options(weft_server *server, const weft_server_options *options)
     return 0;
 }
 
+static int serve_conn(weft_stream *stream, void *arg);
+
 int weft_server_new(const weft_server_options *options, weft_server **ret)
 {
     weft_server *server = weft__calloc(1, sizeof *server);
@@ -65,7 +64,11 @@ int weft_server_new(const weft_server_options *options, weft_server **ret)
     server->date_second = -1;
     int err = take_options(server, options);
     if (err >= 0)
-        err = weft_semaphore_new(server->options.max_connections, &server->slots);
+        err = weft_acceptor_new(serve_conn, server,
+                                WEFT_SERVE(.max_connections = server->options.max_connections,
+                                           .tls = server->options.tls,
+                                           .handshake_timeout = server->options.head_timeout),
+                                &server->acceptor);
     if (err >= 0 && server->options.unix_path != NULL) {
         server->unix_path = weft__strdup(server->options.unix_path);
         err = server->unix_path != NULL ? 0 : weft__fail_nomem();
@@ -97,10 +100,9 @@ void weft_server_free(weft_server *server)
 {
     if (server == NULL)
         return;
-    weft_listener_close(server->listener);
+    weft_acceptor_free(server->acceptor);
     free_spares(server);
     weft__routes_free(server->routes);
-    weft_semaphore_free(server->slots);
     weft__free(server->host);
     weft__free(server->unix_path);
     weft__free(server);
@@ -124,15 +126,21 @@ int weft_server_static(weft_server *server, const char *prefix, const char *fold
 int weft_server_listen(weft_server *server)
 {
     const weft_server_options *options = &server->options;
-    if (server->listener != NULL)
+    weft_listener *listener;
+    if (server->listening)
         return weft__fail(-EALREADY, "the server listens already");
     const weft_listen_options *listen = WEFT_LISTEN(.reuse_port = options->reuse_port);
     int err = server->unix_path != NULL
-                  ? weft_listen_unix(server->unix_path, listen, &server->listener)
-                  : weft_listen(server->host, options->port, listen, &server->listener);
+                  ? weft_listen_unix(server->unix_path, listen, &listener)
+                  : weft_listen(server->host, options->port, listen, &listener);
     if (err < 0)
         return err;
-    server->port = server->unix_path != NULL ? 0 : weft_listener_port(server->listener);
+    uint16_t port = server->unix_path != NULL ? 0 : weft_listener_port(listener);
+    err = weft_acceptor_add(server->acceptor, listener);
+    if (err < 0)
+        return err;
+    server->port = port;
+    server->listening = true;
     server->stopping = false;
     return 0;
 }
@@ -144,7 +152,9 @@ uint16_t weft_server_port(const weft_server *server)
 
 size_t weft_server_connections(const weft_server *server)
 {
-    return server->n_conns;
+    /* Those in a handshake are the acceptor's alone, streams of a caller are not the acceptor's. */
+    size_t accepted = weft_acceptor_connections(server->acceptor);
+    return accepted > server->n_conns ? accepted : server->n_conns;
 }
 
 const char *weft__server_date(weft_server *server)
@@ -183,6 +193,7 @@ static void give_conn(struct weft__server_conn *conn)
     weft_server *server = conn->server;
     weft__list_remove(&conn->node);
     server->n_conns--;
+    conn->stream = NULL;
     if (server->n_spares == SPARES) {
         weft__server_conn_free(conn);
         return;
@@ -192,155 +203,58 @@ static void give_conn(struct weft__server_conn *conn)
     server->n_spares++;
 }
 
-/* The TLS handshake, in the time that a head has; where it fails no stream is left. */
-static int shake_hands(struct weft__server_conn *conn)
+/* The stream is the caller's. */
+static int serve_stream(weft_server *server, weft_stream *stream)
 {
-    weft_stream *secure = NULL;
-    weft_scope_enter(&conn->idle_scope, conn->server->options.head_timeout);
-    conn->idle = true;
-    int err = weft_tls_accept(conn->server->options.tls, conn->stream, &secure);
-    conn->idle = false;
-    err = weft_scope_exit(&conn->idle_scope, err);
-    conn->stream = secure;
-    if (secure == NULL)
-        return err < 0 ? err : -ECANCELED;
-    const char *protocol = weft_tls_alpn(secure);
-    if (protocol == NULL || strcmp(protocol, "http/1.1") == 0)
-        return 0;
-    err = weft__fail(-EPROTONOSUPPORT, "the TLS settings of the server agreed on \"%.32s\"",
-                     protocol);
-    weft_stream_free(secure);
-    return err;
-}
-
-static int conn_task(void *arg)
-{
-    struct weft__server_conn *conn = arg;
-    weft_server *server = conn->server;
-    if (server->options.tls == NULL || shake_hands(conn) >= 0)
-        weft__server_h1_serve(conn);
+    struct weft__server_conn *conn;
+    int err = take_conn(server, stream, &conn);
+    if (err < 0)
+        return err;
+    err = weft__server_h1_serve(conn);
     give_conn(conn);
-    weft_semaphore_release(server->slots);
-    return 0;
+    return err;
 }
 
 int weft__server_serve_stream(weft_server *server, weft_stream *stream)
 {
-    struct weft__server_conn *conn;
-    int err = take_conn(server, stream, &conn);
-    if (err < 0) {
-        weft_stream_free(stream);
-        return err;
-    }
-    weft__server_h1_serve(conn);
-    give_conn(conn);
-    return 0;
+    int err = serve_stream(server, stream);
+    if (err == 0)
+        weft_stream_close(stream);
+    weft_stream_free(stream);
+    return err == -ENOMEM ? err : 0;
 }
 
-/* ---- accepting ---- */
-
-static bool is_shortage(int err)
+/* A weft_serve_fn. */
+static int serve_conn(weft_stream *stream, void *arg)
 {
-    return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM || err == -EAGAIN;
+    weft_server *server = arg;
+    const char *protocol = server->options.tls != NULL ? weft_tls_alpn(stream) : NULL;
+    if (protocol != NULL && strcmp(protocol, "http/1.1") != 0)
+        return weft__fail(-EPROTONOSUPPORT, "the TLS settings of the server agreed on \"%.32s\"",
+                          protocol);
+    return serve_stream(server, stream);
 }
 
-/* Errors of one connection that accept reports in passing, see accept(2). */
-static bool is_passing(int err)
-{
-    return err == -ECONNABORTED || err == -EPROTO || err == -EPERM || err == -ENETDOWN ||
-           err == -ENOPROTOOPT || err == -EHOSTDOWN || err == -ENONET || err == -EHOSTUNREACH ||
-           err == -EOPNOTSUPP || err == -ENETUNREACH || err == -EINTR;
-}
-
-static int start_conn(weft_server *server, weft_group *group, weft_stream *stream)
-{
-    char name[WEFT_ADDRESS_TEXT_MAX + 8] = "conn ";
-    weft_address peer;
-    struct weft__server_conn *conn;
-    if (weft_stream_peer_address(stream, &peer) >= 0)
-        weft_address_format(&peer, name + 5, sizeof name - 5);
-    int err = take_conn(server, stream, &conn);
-    if (err < 0) {
-        weft_stream_free(stream);
-        return err;
-    }
-    err = weft_group_spawn_with(group, conn_task, conn, WEFT_SPAWN(.name = name));
-    if (err < 0) {
-        give_conn(conn);
-        weft_stream_free(stream);
-    }
-    return err;
-}
-
-/* Accepts until the task is cancelled: the error that ended it. */
-static int accept_all(weft_server *server, weft_group *group)
-{
-    for (;;) {
-        int err = weft_semaphore_acquire(server->slots);
-        if (err < 0)
-            return err;
-        weft_stream *stream;
-        err = weft_listener_accept(server->listener, &stream);
-        if (err >= 0)
-            err = start_conn(server, group, stream);
-        if (err >= 0)
-            continue;
-        weft_semaphore_release(server->slots);
-        if (is_shortage(err))
-            err = weft_sleep(ACCEPT_PAUSE);
-        if (err < 0 && !is_passing(err))
-            return err;
-    }
-}
-
-static int accept_until_stopped(weft_server *server, weft_group *group)
-{
-    weft_scope_enter(&server->accepting_scope, WEFT_FOREVER);
-    server->accepting = true;
-    int err = accept_all(server, group);
-    server->accepting = false;
-    err = weft_scope_exit(&server->accepting_scope, err);
-    weft_listener_close(server->listener);
-    server->listener = NULL;
-    return err;
-}
+/* ---- serving ---- */
 
 int weft_server_serve(weft_server *server)
 {
-    weft_group group;
     if (server->serving)
         return weft__fail(-EALREADY, "the server serves already");
-    if (server->stopping && server->listener != NULL) {
-        weft_listener_close(server->listener);
-        server->listener = NULL;
-        return 0;
-    }
-    int err = server->listener == NULL ? weft_server_listen(server) : 0;
+    int err = server->listening ? 0 : weft_server_listen(server);
     if (err < 0)
         return err;
     server->serving = true;
-    weft_scope_enter(&server->serving_scope, WEFT_FOREVER);
-    err = weft_group_init(&group, WEFT_GROUP(.name = "server", .collect = true));
-    if (err >= 0) {
-        err = accept_until_stopped(server, &group);
-        if (err < 0)
-            weft_group_cancel(&group, "the server ends");
-        int joined = weft_group_wait(&group);
-        err = err < 0 ? weft__fail_code(err) : joined;
-    }
-    err = weft_scope_exit(&server->serving_scope, err);
+    err = weft_acceptor_run(server->acceptor);
     server->serving = false;
+    server->listening = false;
     free_spares(server);
-    return err == -ETIMEDOUT && server->stopping ? 0 : err;
+    return err;
 }
 
 void weft_server_stop(weft_server *server, int64_t grace)
 {
     server->stopping = true;
-    if (!server->serving)
-        return;
-    if (server->accepting)
-        weft_scope_cancel(&server->accepting_scope, "the server is stopped");
     struct weft__list *next;
     for (struct weft__list *node = server->conns.next; node != &server->conns; node = next) {
         struct weft__server_conn *conn = WEFT__CONTAINER(node, struct weft__server_conn, node);
@@ -348,5 +262,6 @@ void weft_server_stop(weft_server *server, int64_t grace)
         if (conn->idle)
             weft_scope_cancel(&conn->idle_scope, "the server is stopped");
     }
-    weft_scope_set_timeout(&server->serving_scope, grace);
+    if (server->listening)
+        weft_acceptor_stop(server->acceptor, grace);
 }

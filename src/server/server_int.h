@@ -20,8 +20,8 @@
 #include <stdint.h>
 
 #include <weft/run.h>
+#include <weft/serve.h>
 #include <weft/server.h>
-#include <weft/sync.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
@@ -156,8 +156,8 @@ int weft__server_conn_new(weft_server *server, struct weft__server_conn **ret);
 /* Ready for another stream. */
 void weft__server_conn_recycle(struct weft__server_conn *conn);
 void weft__server_conn_free(struct weft__server_conn *conn);
-/* Serves requests until the connection is over; then the stream is closed and freed. */
-void weft__server_h1_serve(struct weft__server_conn *conn);
+/* Serves requests until the connection is over: 0 if the stream can be closed in order. */
+int weft__server_h1_serve(struct weft__server_conn *conn);
 
 /* Reads what is there, waiting at most timeout: bytes, 0 at the end, -ETIMEDOUT or another error. */
 int64_t weft__server_read_within(struct weft__server_conn *conn, void *data, size_t len,
@@ -180,20 +180,16 @@ struct weft_server {
     char *unix_path;
     struct weft__route_node *routes;
     struct weft__h1_limits limits;
-    weft_listener *listener;
+    weft_acceptor *acceptor;
     uint16_t port;
-    weft_semaphore *slots;
-    struct weft__list conns;
+    struct weft__list conns; /* after their handshakes */
     struct weft__list spares;
     size_t n_conns;
     size_t n_spares;
     struct weft__file_piece *pieces; /* spare buffers of static files */
     size_t n_pieces;
-    weft_scope serving_scope;   /* around all of serve: ends when the grace is over */
-    weft_scope accepting_scope; /* inside it, around accepting */
-    int64_t grace;
+    bool listening;
     bool serving;
-    bool accepting;
     bool stopping;
     int64_t date_second;
     char date[WEFT__DATE_LEN + 1]; /* of date_second */
