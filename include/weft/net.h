@@ -262,6 +262,9 @@ typedef struct weft_listen_options {
  * @options: borrows. NULL: all defaults.
  * @ret:     gives, free with weft_listener_close.
  *
+ * Of a name with several addresses the first one that this machine has is taken; for more of them
+ * give weft_acceptor_add a listener each.
+ *
  * Suspends: maybe, where host is a name.
  * Cancel:   nothing is left open.
  * Return:   0, or negative.

@@ -127,6 +127,48 @@ VIRTUAL_TEST(net_writer_waits_while_the_buffer_is_full)
     free_world(&world);
 }
 
+struct watered {
+    struct world *world;
+    int written;
+};
+
+static int write_in_pieces(void *arg)
+{
+    static const char piece[500];
+    struct watered *watered = arg;
+    weft_stream_set_write_limits(watered->world->client, 4000, 1000);
+    for (;;) {
+        int err = weft_stream_write(watered->world->client, piece, sizeof piece);
+        if (err < 0)
+            return err;
+        watered->written++;
+    }
+}
+
+VIRTUAL_TEST(net_writer_waits_from_the_high_water_to_the_low)
+{
+    struct world world;
+    struct watered watered = {.world = &world};
+    weft_group group;
+    char data[3000];
+    new_world(&world, 1, WEFT_TESTING_LINK(.buffer = 1000));
+    connect_world(&world);
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_group_spawn(&group, write_in_pieces, &watered));
+    ASSERT_OK(weft_testing_wait_all_blocked(1));
+    ASSERT_INT_EQ(watered.written, 8);
+    /* What flies is unsent until all of it is gone: 1,000 bytes of 4,000 are on the network. */
+    ASSERT_OK(weft_stream_read_exact(world.server, data, 2999));
+    ASSERT_OK(weft_testing_wait_all_blocked(1));
+    ASSERT_INT_EQ(watered.written, 8);
+    ASSERT_OK(weft_stream_read_exact(world.server, data, 1));
+    ASSERT_OK(weft_testing_wait_all_blocked(1));
+    ASSERT_INT_EQ(watered.written, 16);
+    weft_group_cancel(&group, NULL);
+    weft_group_wait(&group);
+    free_world(&world);
+}
+
 /* ---- connecting ---- */
 
 VIRTUAL_TEST(net_nobody_listening_refuses_after_a_round_trip)
