@@ -158,7 +158,7 @@ enum { N_SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 
 static void place(void)
 {
-    snprintf(fs_folder, sizeof fs_folder, "%s/faults", test_tmpdir());
+    snprintf(fs_folder, sizeof fs_folder, "%s/faults", test_memory_dir());
 }
 
 #define SURVIVES(name_)                                                                            \

@@ -77,7 +77,7 @@ FS_TEST(dir_tells_kinds_without_stat)
     ASSERT_ERR(weft_dir_open(fs_path("none"), &dir), -ENOENT);
 }
 
-FS_TEST(dir_of_thousands_is_read_in_batches)
+FS_TEST_IN_MEMORY(dir_of_thousands_is_read_in_batches)
 {
     char name[64];
     weft_dir *dir;
@@ -208,7 +208,7 @@ static void make_deep(const char *name, int depth)
     close(fd);
 }
 
-FS_TEST(walk_and_removal_of_a_deep_tree_keep_few_descriptors)
+FS_TEST_IN_MEMORY(walk_and_removal_of_a_deep_tree_keep_few_descriptors)
 {
     weft_walk *walk;
     weft_walk_entry entry;
@@ -272,7 +272,7 @@ static void swap(unsigned step)
     ASSERT(symlink("outside", fs_path("t/a")) == 0 || errno == EEXIST || errno == ENOENT);
 }
 
-FS_TEST(remove_tree_with_a_folder_swapped_for_a_link_stays_inside)
+FS_TEST_IN_MEMORY(remove_tree_with_a_folder_swapped_for_a_link_stays_inside)
 {
     for (swap_at = 1; swap_at < 40; swap_at++) {
         fs_mkdir("outside");

@@ -125,7 +125,7 @@ TASK_TEST(watch_says_that_events_were_lost_and_goes_on)
     long most = queue_length();
     if (most > 100000 || test_under_valgrind())
         SKIP("the queue is too long to be filled");
-    snprintf(fs_folder, sizeof fs_folder, "%s", test_tmpdir());
+    snprintf(fs_folder, sizeof fs_folder, "%s", test_memory_dir());
     fs_mkdir("w");
     ASSERT_OK(weft_watch_open(fs_path("w"), WEFT_WATCH(.recursive = true), &watch));
     for (long i = 0; i <= most / 2; i++) {

@@ -3,7 +3,7 @@
  *
  *     FS_TEST(name) { ... }          the body runs thirty-two times: each way of
  *                                    WEFT_FILE_BACKEND, outside tasks, in a lonely task and with
- *                                    company, in the test's folder and on /dev/shm
+ *                                    company, in the test's folder and in memory
  */
 #ifndef WEFT_FS_TEST_H
 #define WEFT_FS_TEST_H
@@ -64,17 +64,22 @@ static inline void fs_in_place(const char *parent, void (*body)(void))
 static inline void fs_in_places(void (*body)(void))
 {
     fs_in_place(test_tmpdir(), body);
-    if (access("/dev/shm", W_OK) == 0)
-        fs_in_place("/dev/shm", body);
+    if (strcmp(test_memory_dir(), test_tmpdir()) != 0)
+        fs_in_place(test_memory_dir(), body);
 }
 
-#define FS_TEST(name_)                                                                             \
+#define FS_TEST_WITH(name_, places_)                                                               \
     static void fs_body_##name_(void);                                                             \
     FILE_TEST(name_)                                                                               \
     {                                                                                              \
-        fs_in_places(fs_body_##name_);                                                             \
+        places_;                                                                                   \
     }                                                                                              \
     static void fs_body_##name_(void)
+
+#define FS_TEST(name_) FS_TEST_WITH(name_, fs_in_places(fs_body_##name_))
+/* For what makes many files, of which a disk would make a test of minutes. */
+#define FS_TEST_IN_MEMORY(name_)                                                                   \
+    FS_TEST_WITH(name_, fs_in_place(test_memory_dir(), fs_body_##name_))
 
 /* ---- plain helpers, not those under test ---- */
 

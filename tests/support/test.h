@@ -106,6 +106,9 @@ int test_call_body(void *arg);
 const char *test_tmpdir(void);
 /* "tmpdir/name", valid until the next but seven call. */
 const char *test_path(const char *name);
+/* The same in memory, for what makes thousands of files or syncs them: on tmpfs if there is one. */
+const char *test_memory_dir(void);
+const char *test_memory_path(const char *name);
 
 /* The project's own folder; and the build folder. */
 const char *test_source_root(void);

@@ -76,27 +76,49 @@ int test_slowness(void)
     return 1;
 }
 
-const char *test_tmpdir(void)
+/* Makes the folder that dir is to name, unless it was made before. */
+static const char *make_folder(char *dir, const char *base)
 {
-    char *dir = test_report->tmpdir;
+    char path[PATH_MAX];
     if (dir[0] != '\0')
         return dir;
-    const char *base = getenv("TMPDIR");
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/weft-test-XXXXXX", base != NULL ? base : "/tmp");
+    snprintf(path, sizeof path, "%s/weft-test-XXXXXX", base);
     if (mkdtemp(path) == NULL)
         test_fail(__FILE__, __LINE__, "mkdtemp %s: %s", path, strerrordesc_np(errno));
     memcpy(dir, path, sizeof path);
     return dir;
 }
 
-const char *test_path(const char *name)
+const char *test_tmpdir(void)
+{
+    const char *base = getenv("TMPDIR");
+    return make_folder(test_report->tmpdir, base != NULL ? base : "/tmp");
+}
+
+const char *test_memory_dir(void)
+{
+    if (access("/dev/shm", W_OK | X_OK) < 0)
+        return test_tmpdir();
+    return make_folder(test_report->memory_dir, "/dev/shm");
+}
+
+static const char *path_in(const char *dir, const char *name)
 {
     static _Thread_local char paths[PATHS][PATH_MAX + 256];
     static _Thread_local unsigned next;
     char *path = paths[next++ % PATHS];
-    snprintf(path, sizeof paths[0], "%s/%s", test_tmpdir(), name);
+    snprintf(path, sizeof paths[0], "%s/%s", dir, name);
     return path;
+}
+
+const char *test_path(const char *name)
+{
+    return path_in(test_tmpdir(), name);
+}
+
+const char *test_memory_path(const char *name)
+{
+    return path_in(test_memory_dir(), name);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -108,11 +130,17 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
     return 0;
 }
 
+static void remove_folder(char *dir)
+{
+    if (dir[0] != '\0')
+        nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    dir[0] = '\0';
+}
+
 void test_remove_tmpdir(void)
 {
-    if (test_report->tmpdir[0] != '\0')
-        nftw(test_report->tmpdir, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-    test_report->tmpdir[0] = '\0';
+    remove_folder(test_report->tmpdir);
+    remove_folder(test_report->memory_dir);
 }
 
 const char *test_source_root(void)
