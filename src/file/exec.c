@@ -24,6 +24,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "file/file_int.h"
 #include "thread/thread_int.h"
 
@@ -32,6 +33,10 @@ enum {
     FAIR_BYTES = 16 * 1024, /* of copying count as one more unit */
     IO_MAX = 0x7ffff000     /* what one system call transfers at most */
 };
+
+/* How long writes stay away from the loop's thread once one has waited there. */
+#define FIRST_PAUSE   WEFT_MS(100)
+#define LONGEST_PAUSE WEFT_SEC(10)
 
 /* ---- choosing a way ---- */
 
@@ -317,17 +322,49 @@ int64_t weft__file_step_read(enum weft__file_way way, struct weft__handle *handl
     return n;
 }
 
+static int64_t write_plain(const struct weft__handle *handle, const void *data, size_t len,
+                           int64_t offset)
+{
+    return WEFT__FILE_CALL("write", &len,
+                           offset < 0 ? write(handle->fd.fd, data, len)
+                                      : pwrite(handle->fd.fd, data, len, offset));
+}
+
+/*
+ * A write into the page cache seldom waits, but it does where the disk is behind with its journal
+ * or with dirty pages.  Those after it then leave the loop's thread for a while, for longer each
+ * time that one is tried in vain.
+ */
+static _Thread_local struct {
+    int64_t until;
+    int64_t pause;
+} writes_away;
+
+static int64_t write_nowait(const struct weft__handle *handle, const void *data, size_t len,
+                            int64_t offset)
+{
+    int64_t before = weft__clock_monotonic();
+    if (len > WEFT__FILE_INLINE_WRITE || before < writes_away.until)
+        return -EAGAIN;
+    int64_t n = write_plain(handle, data, len, offset);
+    int64_t after = weft__clock_monotonic();
+    if (after - before > WEFT_MS(1)) {
+        bool again = before - writes_away.until < LONGEST_PAUSE;
+        int64_t pause = again ? 2 * writes_away.pause : FIRST_PAUSE;
+        writes_away.pause = pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE;
+        writes_away.until = after + writes_away.pause;
+    }
+    return n;
+}
+
 int64_t weft__file_step_write(enum weft__file_way way, struct weft__handle *handle,
                               const void *data, size_t len, int64_t offset)
 {
     len = len < IO_MAX ? len : IO_MAX;
-    if (way == WEFT__FILE_NOWAIT && len > WEFT__FILE_INLINE_WRITE)
-        return -EAGAIN;
     if (way == WEFT__FILE_RING)
         return transfer_ring(handle, IORING_OP_WRITE, (uintptr_t)data, len, offset);
-    int64_t n = WEFT__FILE_CALL("write", &len,
-                                offset < 0 ? write(handle->fd.fd, data, len)
-                                           : pwrite(handle->fd.fd, data, len, offset));
+    int64_t n = way == WEFT__FILE_NOWAIT ? write_nowait(handle, data, len, offset)
+                                         : write_plain(handle, data, len, offset);
     count_inline(n);
     return n;
 }

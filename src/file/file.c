@@ -243,6 +243,37 @@ static int flush_last(struct weft_file *file)
     return weft_scope_exit(&scope, flush_once(file));
 }
 
+struct closing {
+    struct weft__handle *handle;
+    int result;
+};
+
+static int run_close(void *arg)
+{
+    struct closing *closing = arg;
+    closing->result = weft__handle_close(closing->handle);
+    return 0;
+}
+
+/*
+ * The kernel may write at the close: ext4 what replaces a file's content, others everything.
+ * A worker closes, unless there is none for a task that is cancelled or out of memory.
+ */
+static int close_handle(struct weft_file *file)
+{
+    struct weft__handle *handle = &file->handle;
+    struct closing closing = {.handle = handle};
+    struct weft_task *self;
+    if (file->writable && !handle->stream && !weft__mount_in_memory(handle->fd.fd)) {
+        int way = weft__file_begin(&self);
+        if (way > WEFT__FILE_PLAIN)
+            weft__file_offload(WEFT__FILE_POOL, run_close, &closing);
+    }
+    if (handle->open)
+        run_close(&closing);
+    return closing.result;
+}
+
 int weft_file_close(weft_file *file)
 {
     if (file == NULL)
@@ -256,7 +287,7 @@ int weft_file_close(weft_file *file)
     /* Who reads on from the same position begins where this one ended. */
     if (file->handle.shared)
         weft__cursor_drop(file);
-    int closed = weft__handle_close(&file->handle);
+    int closed = close_handle(file);
     if (err >= 0 && closed < 0)
         err = weft__file_fail(closed, "close", file->path);
     weft__cursor_free(file);

@@ -155,9 +155,18 @@ static int run(struct whole *whole, enum weft__file_way way)
     return whole->from != NULL ? whole_write(whole, way) : whole_read(whole, way);
 }
 
+/* The close is part of the job: ext4 writes there what replaces a file's content. */
 static int run_job(void *arg)
 {
-    return run(arg, WEFT__FILE_PLAIN);
+    struct whole *whole = arg;
+    int err = run(whole, WEFT__FILE_PLAIN);
+    if (whole->from == NULL || err == IS_STREAM)
+        return err;
+    int closed = weft__handle_close(&whole->handle);
+    if (err < 0 || closed >= 0)
+        return err;
+    whole->verb = "close";
+    return closed;
 }
 
 /* All creating, where a folder on a disk must change, is for the pool: one job for the whole. */
