@@ -27,6 +27,7 @@
 #include <weft/signal.h>
 #include <weft/retry.h>
 #include <weft/limit.h>
+#include <weft/url.h>
 #include <weft/http.h>
 #include <weft/cookie.h>
 #include <weft/response.h>

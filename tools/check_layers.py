@@ -49,6 +49,7 @@ HEADER_MODULE = {
     "serve": "tls",
     "transport": "client",
     "udp": "net",
+    "url": "proto",
     "verbs": "client",
 }
 # A seam for tests, declared in one place for all modules.

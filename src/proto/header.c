@@ -145,6 +145,18 @@ int weft__headers_append_raw(weft_headers *headers, const char *name, size_t nam
     return 0;
 }
 
+void weft__headers_swap(weft_headers *a, weft_headers *b)
+{
+    weft_headers was = *a;
+    *a = *b;
+    *b = was;
+    /* Entries that stand inside have moved along. */
+    if (a->entries == b->first)
+        a->entries = a->first;
+    if (b->entries == a->first)
+        b->entries = b->first;
+}
+
 int weft__headers_append_all(weft_headers *headers, const weft_headers *from)
 {
     for (size_t i = 0; i < from->len; i++) {

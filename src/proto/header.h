@@ -45,6 +45,8 @@ int weft__headers_append_raw(weft_headers *headers, const char *name, size_t nam
                              const char *value, size_t value_len);
 /* Room for that many more fields and bytes of names and values, so that appending cannot fail. */
 int weft__headers_reserve(weft_headers *headers, size_t fields, size_t bytes);
+/* Each gets what the other has. */
+void weft__headers_swap(weft_headers *a, weft_headers *b);
 /* All fields of one behind those of another. */
 int weft__headers_append_all(weft_headers *headers, const weft_headers *from);
 /* As set, for each of pairs, which ends with {0}; NULL is none. */

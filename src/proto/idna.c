@@ -39,3 +39,14 @@ int weft__idna_to_ascii(const char *domain, char **ret)
     idn2_free(ascii);
     return *ret != NULL ? 0 : -ENOMEM;
 }
+
+int weft__idna_to_unicode(const char *domain, char **ret)
+{
+    char *text = NULL;
+    int result = idn2_to_unicode_8z8z(domain, &text, 0);
+    if (result == IDN2_MALLOC)
+        return -ENOMEM;
+    *ret = weft__strdup(result == IDN2_OK ? text : domain);
+    idn2_free(text);
+    return *ret != NULL ? 0 : -ENOMEM;
+}

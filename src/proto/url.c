@@ -267,6 +267,15 @@ static int parse_buf(struct weft__buf *buf, int err, weft_url **ret)
     return err;
 }
 
+int weft__url_write(const struct weft_url *parts, weft_url **ret)
+{
+    struct weft__buf buf;
+    size_t path_end;
+    weft__buf_init(&buf, WEFT__LIMIT_URL + 1);
+    int err = append_href(&buf, parts, false, &path_end);
+    return parse_buf(&buf, err, ret);
+}
+
 static int append_param(struct weft__buf *to, const weft_pair *param, char before)
 {
     int err = weft__buf_append_char(to, before);
@@ -302,7 +311,7 @@ int weft_url_append_params(const weft_url *url, const weft_pair *params, weft_ur
 }
 
 /* A scheme and two slashes, or one of the schemes that need none. */
-static bool is_absolute(const char *text)
+bool weft__url_is_absolute(const char *text)
 {
     size_t len = strcspn(text, ":/?#");
     char scheme[8];
@@ -322,7 +331,7 @@ int weft__url_append_path(const weft_url *base, const char *relative, weft_url *
 {
     while (*relative != '\0' && (unsigned char)*relative <= ' ')
         relative++;
-    if (is_absolute(relative))
+    if (weft__url_is_absolute(relative))
         return weft_url_parse(relative, NULL, ret);
     if (base->opaque)
         return weft__fail(WEFT_EINVALID_URL, "the base URL \"%s\" has no path to append to",

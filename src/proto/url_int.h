@@ -57,6 +57,9 @@ enum {
  * 0, -ENOMEM, or -EMSGSIZE when href is longer than a URL may be; sets no message.
  */
 int weft__url_build(const struct weft_url *parts, weft_url **ret);
+/* Writes what parts say, and parses it. */
+int weft__url_write(const struct weft_url *parts, weft_url **ret);
+bool weft__url_is_absolute(const char *text);
 /* Appends text, encoded by the set; -ENOMEM or -EMSGSIZE. */
 int weft__url_encode(struct weft__buf *to, const char *text, size_t len, unsigned set);
 /* -1 for a scheme that is not special, 0 for file; else the default port. */
@@ -72,5 +75,7 @@ int weft__url_parse_host(struct weft__buf *to, struct weft__url_span host, bool 
 int weft__url_parse_ipv6(const char *p, const char *end, uint16_t pieces[8]);
 /* A domain to its ASCII form by UTS 46. 0, WEFT_EINVALID_URL or -ENOMEM; *ret: weft__free. */
 int weft__idna_to_ascii(const char *domain, char **ret);
+/* As people read it; unchanged where it cannot be. 0 or -ENOMEM; *ret: weft__free. */
+int weft__idna_to_unicode(const char *domain, char **ret);
 
 #endif
