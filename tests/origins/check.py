@@ -15,6 +15,9 @@ def tests_here():
     for path in glob.glob(os.path.join(ROOT, "tests", "**", "*.c"), recursive=True):
         with open(path, encoding="utf-8") as file:
             found |= set(re.findall(KINDS, file.read(), re.M))
+    for path in glob.glob(os.path.join(ROOT, "tests", "**", "*.case"), recursive=True):
+        with open(path, encoding="utf-8") as file:
+            found |= set(re.findall(r"^=== (\w+)", file.read(), re.M))
     return found
 
 

@@ -450,6 +450,13 @@ TASK_TEST(text_and_json_are_bodies_with_their_types)
     end(&world);
 }
 
+TASK_TEST(json_that_is_no_json_is_refused)
+{
+    json_t *bad = json_stringn_nocheck("\xff", 1);
+    check_refused(WEFT_REQUEST(.json = bad), -EINVAL, "");
+    json_decref(bad);
+}
+
 /* ---- what is refused ---- */
 
 TASK_TEST(multipart_that_contradicts_itself_is_refused)

@@ -235,6 +235,76 @@ TEST(url_text_is_encoded_and_decoded)
     weft_free(text);
 }
 
+static const char *href(const char *text)
+{
+    return with(text, NULL);
+}
+
+TEST(url_encodes_each_component_by_its_rules)
+{
+    static const char *const kept[] = {
+        "http://a/b%2Fc%2fd//e;f=g,h:@!$&'()*+~",
+        "http://a/%zz%",
+        "http://a/?X-Amz-Signature=a%2Bb%3D&x=a+b&y=%20/?:@",
+        "http://a/?",
+        "http://a/?&&=",
+        "http://a/#?/",
+    };
+    static const char *const encoded[][2] = {
+        {"http://a/b c?d e#f g", "http://a/b%20c?d%20e#f%20g"},
+        {"http://a/\xc3\xa4?\xc3\xa4#\xc3\xa4", "http://a/%C3%A4?%C3%A4#%C3%A4"},
+        {"http://a/\"<>`{}?\"<>'#\"<>`", "http://a/%22%3C%3E%60%7B%7D?%22%3C%3E%27#%22%3C%3E%60"},
+        {"http://a/b/../c/./d", "http://a/c/d"},
+        {"http://a/b/%2e%2E/c", "http://a/c"},
+        {"http://a/x\r\ny", "http://a/xy"},
+        {"http://a/x\x01y", "http://a/x%01y"},
+        {"http://u\"<:p @a/", "http://u%22%3C:p%20@a/"},
+        {"http://u:p@ss@a/", "http://u:p%40ss@a/"},
+    };
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        ASSERT_STR_EQ(href(kept[i]), kept[i]);
+    for (size_t i = 0; i < sizeof encoded / sizeof encoded[0]; i++)
+        ASSERT_STR_EQ(href(encoded[i][0]), encoded[i][1]);
+}
+
+TEST(url_hosts_are_normalised_or_refused)
+{
+    static const char *const hosts[][2] = {
+        {"http://EXAMPLE.Org:80/", "http://example.org/"},
+        {"https://example.org:443/", "https://example.org/"},
+        {"http://example.org:/", "http://example.org/"},
+        {"http://127.1/", "http://127.0.0.1/"},
+        {"http://0x7f.1/", "http://127.0.0.1/"},
+        {"http://[0:0::1]:81/", "http://[::1]:81/"},
+        {"http://\xe4\xb8\xad\xe5\x9b\xbd.icom.museum/", "http://xn--fiqs8s.icom.museum/"},
+        {"http://K\xc3\xb6nigsg\xc3\xa4\xc3\x9f"
+         "chen/",
+         "http://xn--knigsgchen-b4a3dun/"},
+        {"http://fa\xc3\x9f.de/", "http://xn--fa-hia.de/"},
+    };
+    static const char *const refused[] = {
+        "http://a b/",
+        "http://a%20b/",
+        "http://",
+        "http://999.999.999.999/",
+        "http://1.2.3.256/",
+        "http://[::1/",
+        "http://[g::]/",
+        "http://a:99999/",
+        "http://a:x/",
+        "http://a:-1/",
+        "http://\xe2\x98\x83\xe2\x80\xa8/",
+        "http://a\x7f/",
+    };
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
+        ASSERT_STR_EQ(href(hosts[i][0]), hosts[i][1]);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        weft_url *url;
+        if (weft_url_parse(refused[i], NULL, &url) == 0)
+            FAIL("<%s> became <%s>", refused[i], weft_url_href(url));
+    }
+}
+
 /* ---- params ---- */
 
 static void check_params(const weft_params *params, const char *expected)
