@@ -99,8 +99,8 @@ TEST(sse_id_with_a_nul_does_not_count)
 
 TEST(sse_event_is_bounded_as_a_whole)
 {
-    char text[400];
-    char events[400];
+    char text[512];
+    char events[512];
     int64_t retry;
     memset(text, 'x', sizeof text);
     ASSERT_INT_EQ(read_events(text, 101, 50, 101, events, sizeof events, &retry), WEFT_ETOO_LONG);
