@@ -59,6 +59,26 @@ TRIO = """
     set_custom_socket_factory _ALLOW_DETERMINISTIC_SCHEDULING
 """.split()
 
+# What aiofiles has, and what anyio, tokio, tokio-uring and Linux have beside it.
+AIOFILES = """
+    open mode encoding errors newline closefd= buffering= opener loop= executor= close flush isatty read readable
+    readline seek seekable tell truncate write writable writelines detach fileno() buffer closed line_buffering
+    newlines name mode read1 readinto peek raw readall async stdin stdout stderr _bytes
+    os.stat os.statvfs sendfile os.rename os.renames os.replace os.remove os.unlink os.mkdir os.makedirs os.rmdir
+    os.removedirs os.link os.symlink os.readlink os.listdir os.scandir os.access os.getcwd wrap
+    os.path.abspath os.path.exists isfile isdir islink ismount getsize getatime getmtime getctime samefile
+    sameopenfile TemporaryFile NamedTemporaryFile SpooledTemporaryFile TemporaryDirectory delete= delete_on_close=
+    max_size= rollover cleanup sync_open
+    read_bytes read_text write_bytes write_text touch Path.glob rglob iterdir walk Path.copy copy_into shutil.move
+    move_into chmod lchmod owner group hardlink_to symlink_to readlink resolve expanduser absolute is_fifo
+    missing_ok exist_ok CapacityLimiter FileReadStream FileWriteStream mkstemp mkdtemp gettempdir wrap_file
+    canonicalize create_dir_all remove_dir_all read_dir set_permissions sync_all sync_data set_len try_clone
+    into_std OpenOptions create_new set_max_buf_size
+    read_at readv_at read_exact_at write_at write_all_at writev_at_all fallocate statx
+    O_TMPFILE linkat renameat2 RENAME_NOREPLACE RENAME_EXCHANGE copy_file_range FICLONE splice sync_file_range
+    posix_fadvise flock birth openat2 RESOLVE_BENEATH getxattr inotify fanotify tail memfd_create SEEK_DATA SEEK_HOLE
+""".split()
+
 
 def page(name):
     with open(os.path.join(tap.SOURCE, "docs", "from-python", name), encoding="utf-8") as file:
@@ -86,6 +106,11 @@ def everything_of_asyncio_has_a_row():
 @tap.test
 def everything_of_trio_has_a_row():
     all_are_there(TRIO, page("trio.md"))
+
+
+@tap.test
+def everything_of_aiofiles_has_a_row():
+    all_are_there(AIOFILES, page("aiofiles.md"))
 
 
 @tap.test
