@@ -14,7 +14,7 @@ import gdb
 import gdb.unwinder
 
 READY, FIRST, RUNNING, PARKED = range(4)
-X86_64 = ("r15", "r14", "r13", "r12", "rbx", "rbp", "rip")
+X86_64 = {"rsp": "sp", "rbp": "bp", "rip": "pc"}
 AARCH64 = tuple(f"x{n}" for n in range(19, 31))
 # In the uc_mcontext of a ucontext_t, from its begin, in words.
 UCONTEXT_X86_64 = {"r12": 9, "r13": 10, "r14": 11, "r15": 12, "rbp": 15, "rbx": 16, "rsp": 20,
@@ -124,17 +124,15 @@ def word(address):
 
 
 def saved_registers(task):
-    """What a suspended task has left on its stack: see src/run/ctx_*.S."""
+    """What a suspended task has left: see src/run/ctx.h."""
     at = int(task["ctx"]["sp"])
     machine = gdb.selected_frame().architecture().name()
-    if gdb.lookup_global_symbol("weft__ctx_swap") is None and not has_minimal("weft__ctx_swap"):
+    if not has_minimal("weft__ctx_start"):
         if "x86-64" not in machine:
             raise gdb.GdbError("ucontext of this machine is not known")
         return {name: word(at + 8 * n) for name, n in UCONTEXT_X86_64.items()}
     if "x86-64" in machine:
-        registers = {name: word(at + 8 * n) for n, name in enumerate(X86_64)}
-        registers["rsp"] = at + 8 * len(X86_64)
-        return registers
+        return {name: int(task["ctx"][field]) for name, field in X86_64.items()}
     registers = {name: word(at + 8 * n) for n, name in enumerate(AARCH64)}
     registers["sp"] = at + 160
     registers["pc"] = registers["x30"]

@@ -52,6 +52,13 @@ static inline void weft__list_remove(struct weft__list *node)
     weft__list_init(node);
 }
 
+/* Of a node that nobody looks at any more. */
+static inline void weft__list_unlink(struct weft__list *node)
+{
+    node->prev->next = node->next;
+    node->next->prev = node->prev;
+}
+
 static inline struct weft__list *weft__list_pop_front(struct weft__list *head)
 {
     struct weft__list *node = head->next;

@@ -57,7 +57,7 @@ static void raw_switch(struct weft__ctx *from, struct weft__ctx *to)
 }
 #else
 void weft__ctx_start(void);
-#if WEFT__ASAN || WEFT__TSAN
+#if (WEFT__ASAN || WEFT__TSAN) && !defined(__x86_64__)
 void weft__ctx_swap(void **from_sp, void *to_sp);
 #endif
 
@@ -65,19 +65,15 @@ static void raw_init(struct weft__ctx *ctx, void *stack, size_t size, weft__ctx_
                      void *arg)
 {
     uintptr_t top = ((uintptr_t)stack + size) & ~(uintptr_t)15;
-    void **sp = (void **)top;
 #if defined(__x86_64__)
-    /* The order in which weft__ctx_swap pops: r15 r14 r13 r12 rbx rbp, return address. */
-    *--sp = NULL;
-    *--sp = NULL;
-    *--sp = (void *)weft__ctx_start;
-    *--sp = NULL;
-    *--sp = NULL;
+    /* What weft__ctx_start pops. */
+    void **sp = (void **)top;
     *--sp = (void *)entry;
     *--sp = arg;
-    *--sp = NULL;
-    *--sp = NULL;
+    ctx->bp = NULL;
+    ctx->pc = (void *)weft__ctx_start;
 #elif defined(__aarch64__)
+    void **sp = (void **)top;
     /* x19 .. x30, then d8 .. d15: twenty slots; entry in x19, argument in x20, x30 is where to go. */
     sp -= 20;
     for (int i = 0; i < 20; i++)
@@ -90,9 +86,13 @@ static void raw_init(struct weft__ctx *ctx, void *stack, size_t size, weft__ctx_
 }
 
 #if WEFT__ASAN || WEFT__TSAN
-static void raw_switch(struct weft__ctx *from, struct weft__ctx *to)
+static __attribute__((noinline)) void raw_switch(struct weft__ctx *from, struct weft__ctx *to)
 {
+#if defined(__x86_64__)
+    weft__ctx_jump(from, to);
+#else
     weft__ctx_swap(&from->sp, to->sp);
+#endif
 }
 #endif
 #endif

@@ -149,11 +149,12 @@ struct weft_task {
     struct weft__ctx ctx;
     struct weft__loop *loop;
     struct weft_task *next_ready;
-    struct weft__wait *wait;
-    int64_t wake_value;
     uint8_t state;  /* at the end of the first cache line: a switch needs no other */
     bool cancelled; /* a scope around it is, and nothing shields it */
     bool in_cancel;
+    struct weft__wait *wait; /* of a parked one */
+    int64_t wake_value;
+    int64_t parked_at;             /* by the clock of the last poll */
     struct weft__scope *scope;     /* innermost */
     struct weft__scope *outermost; /* of its own; NULL if it entered none */
     struct weft__group *group;     /* its owner; NULL for the native task */
@@ -167,7 +168,6 @@ struct weft_task {
     int *result;
     struct weft__stack stack;
     uint64_t id;
-    int64_t parked_at;             /* by the clock of the last poll */
     struct weft_task *next_cancel; /* in the work list of a cancellation */
     char name[32];
 };
@@ -492,9 +492,12 @@ __attribute__((noinline, cold)) int weft__checkpoint_slow(struct weft_task *self
 /* The running task; outside tasks the native one. NULL with a message if no loop can be made. */
 static inline struct weft_task *weft__self(void)
 {
-    if (__builtin_expect(weft__loop_current != NULL, 1))
-        return (struct weft_task *)weft__context;
-    return weft__self_slow();
+    if (__builtin_expect(weft__loop_current == NULL, 0))
+        return weft__self_slow();
+    struct weft_task *self = (struct weft_task *)weft__context;
+    if (self == NULL)
+        __builtin_unreachable();
+    return self;
 }
 
 /* 0, or the error that a blocking call of a cancelled task returns. */

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "run/debug_int.h"
 #include "run/run_int.h"
+#include "run/switch.h"
 
 _Thread_local struct weft__loop *weft__loop_current;
 
@@ -276,8 +277,8 @@ int weft_yield(void)
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
-    weft__yield(self);
-    return weft__checkpoint(self);
+    weft__yield_here(self);
+    return weft__ctx_return(weft__checkpoint(self));
 }
 
 int weft_checkpoint(void)

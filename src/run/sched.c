@@ -13,17 +13,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "run/run_int.h"
-
-static inline void ready_back(struct weft__loop *loop, struct weft_task *task)
-{
-    task->state = TASK_READY;
-    task->next_ready = NULL;
-    if (loop->ready_last != NULL)
-        loop->ready_last->next_ready = task;
-    else
-        loop->ready_first = task;
-    loop->ready_last = task;
-}
+#include "run/switch.h"
 
 static inline void ready_front(struct weft__loop *loop, struct weft_task *task)
 {
@@ -76,28 +66,12 @@ static __attribute__((noinline)) void shuffle_front(struct weft__loop *loop)
     loop->ready_first = picked;
 }
 
-/* What is not done in everyday life. */
-static __attribute__((noinline)) void pick_specially(struct weft__loop *loop)
+__attribute__((noinline)) void weft__pick_specially(struct weft__loop *loop)
 {
     if (loop->seed != 0)
         shuffle_front(loop);
     if (loop->tracing != 0)
         weft__trace_step(loop, loop->ready_first);
-}
-
-/* The next task to run; NULL when none is ready or I/O is due. */
-static inline struct weft_task *pick(struct weft__loop *loop)
-{
-    if (loop->budget <= 0 || loop->ready_first == NULL)
-        return NULL;
-    loop->budget--;
-    if (__builtin_expect(loop->special != 0, 0))
-        pick_specially(loop);
-    struct weft_task *task = loop->ready_first;
-    loop->ready_first = task->next_ready;
-    if (loop->ready_first == NULL)
-        loop->ready_last = NULL;
-    return task;
 }
 
 static __attribute__((noinline)) void give_stack(struct weft__loop *loop, struct weft_task *task)
@@ -135,34 +109,6 @@ __attribute__((noinline)) void weft__reap(struct weft__loop *loop)
     } else {
         give_stack(loop, zombie);
     }
-}
-
-/* Somebody has switched here. */
-static inline void resumed(struct weft__loop *loop)
-{
-    if (__builtin_expect(loop->zombie != NULL, 0))
-        weft__reap(loop);
-}
-
-/* Continues in another context; returns when somebody switches back to from. */
-static inline void switch_to(struct weft_task *from, struct weft_task *to)
-{
-    struct weft__loop *loop = to->loop;
-    weft__context = &to->context;
-    weft__ctx_switch(&from->ctx, &to->ctx);
-    resumed(loop);
-}
-
-/* Whose context continues: a ready task's, or the native one for the scheduler's work. */
-static inline struct weft_task *next_context(struct weft__loop *loop)
-{
-    struct weft_task *next = pick(loop);
-    if (next == NULL)
-        return &loop->native;
-    next->state = TASK_RUNNING;
-    if (next == &loop->native)
-        loop->native_resumed = true;
-    return next;
 }
 
 static void new_budget(struct weft__loop *loop)
@@ -220,13 +166,13 @@ static void poll_once(struct weft__loop *loop)
 }
 
 /* The scheduler proper: runs others until the native task has been taken from the queue. */
-static __attribute__((noinline)) void native_wait(struct weft__loop *loop)
+__attribute__((noinline)) void weft__native_wait(struct weft__loop *loop)
 {
     struct weft_task *native = &loop->native;
     for (;;) {
         if (loop->native_resumed)
             break;
-        struct weft_task *next = pick(loop);
+        struct weft_task *next = weft__pick(loop);
         if (next == NULL) {
             weft__context = &native->context;
             poll_once(loop);
@@ -234,27 +180,12 @@ static __attribute__((noinline)) void native_wait(struct weft__loop *loop)
             break;
         } else {
             next->state = TASK_RUNNING;
-            switch_to(native, next);
+            weft__switch_to(native, next);
         }
     }
     loop->native_resumed = false;
     native->state = TASK_RUNNING;
     weft__context = &native->context;
-}
-
-/* Runs others until self, which is parked or in the ready queue, has its turn again. */
-static inline __attribute__((always_inline)) void switch_away(struct weft_task *self)
-{
-    struct weft__loop *loop = self->loop;
-    int saved = *loop->errno_at;
-    if (__builtin_expect(self == &loop->native, 0)) {
-        native_wait(loop);
-    } else {
-        struct weft_task *next = next_context(loop);
-        if (next != self)
-            switch_to(self, next);
-    }
-    *loop->errno_at = saved;
 }
 
 /* The child runs now; its parent is the first to continue. */
@@ -266,7 +197,7 @@ void weft__start_child(struct weft_task *self, struct weft_task *child)
             weft__trace_spawned(child, self);
         /* Between tasks, in a message, there is none to continue with afterwards. */
         if (loop->seed != 0 || self->state != TASK_RUNNING) {
-            ready_back(loop, child);
+            weft__ready_back(loop, child);
             return;
         }
         if (loop->tracing != 0)
@@ -278,14 +209,14 @@ void weft__start_child(struct weft_task *self, struct weft_task *child)
         ready_front(loop, self);
     } else {
         loop->n_turns++;
-        ready_back(loop, self);
+        weft__ready_back(loop, self);
     }
     child->state = TASK_RUNNING;
     weft__context = &child->context;
     weft__ctx_enter(&self->ctx, &child->ctx);
-    resumed(loop);
+    weft__resumed(loop);
     if (self == &loop->native)
-        native_wait(loop);
+        weft__native_wait(loop);
 }
 
 void *weft__task_exit(struct weft_task *task)
@@ -293,13 +224,13 @@ void *weft__task_exit(struct weft_task *task)
     struct weft__loop *loop = task->loop;
     task->state = TASK_DONE;
     loop->zombie = task;
-    struct weft_task *next = next_context(loop);
+    struct weft_task *next = weft__next_context(loop);
     weft__context = &next->context;
     return weft__ctx_end(&task->ctx, &next->ctx);
 }
 
 /* Cancellation for tests: at the nth checkpoint or wait, a scope is cancelled. */
-static __attribute__((noinline, cold)) void count_checkpoint(struct weft_task *self)
+__attribute__((noinline, cold)) void weft__count_checkpoint(struct weft_task *self)
 {
     struct weft__loop *loop = self->loop;
     loop->n_checkpoints++;
@@ -315,32 +246,17 @@ static __attribute__((noinline, cold)) void count_checkpoint(struct weft_task *s
 
 int64_t weft__park(struct weft_task *self, struct weft__wait *wait)
 {
-    assert(self->state == TASK_RUNNING);
-    wait->task = self;
-    self->wait = wait;
-    self->state = TASK_PARKED;
-    self->parked_at = self->loop->now;
-    if (__builtin_expect(self->loop->cancel_at != 0, 0) && wait->cancel != NULL)
-        count_checkpoint(self);
-    switch_away(self);
-    self->wait = NULL;
-    return self->wake_value;
+    return weft__park_here(self, wait);
 }
 
 void weft__wake(struct weft_task *task, int64_t value)
 {
-    assert(task->state == TASK_PARKED);
-    task->wake_value = value;
-    if (__builtin_expect(task->loop->tracing != 0, 0))
-        weft__trace_scheduled(task);
-    ready_back(task->loop, task);
+    weft__wake_here(task, value);
 }
 
 void weft__yield(struct weft_task *self)
 {
-    struct weft__loop *loop = self->loop;
-    ready_back(loop, self);
-    switch_away(self);
+    weft__yield_here(self);
 }
 
 __attribute__((cold)) int weft__cancel_error(struct weft_task *self)
@@ -363,7 +279,7 @@ int weft__checkpoint_slow(struct weft_task *self)
 {
     struct weft__loop *loop = self->loop;
     if (loop->cancel_at != 0)
-        count_checkpoint(self);
+        weft__count_checkpoint(self);
     if (self->cancelled)
         return weft__cancel_error(self);
     return 0;
@@ -371,7 +287,7 @@ int weft__checkpoint_slow(struct weft_task *self)
 
 /* ---- queues of waiting tasks ---- */
 
-static void waitq_cancel(struct weft__wait *wait, int code)
+void weft__waitq_cancel(struct weft__wait *wait, int code)
 {
     struct weft__waiter *waiter = WEFT__CONTAINER(wait, struct weft__waiter, wait);
     /* A waiter that was already woken keeps what it was woken with. */
@@ -384,13 +300,7 @@ static void waitq_cancel(struct weft__wait *wait, int code)
 int64_t weft__waitq_park(struct weft_task *self, struct weft__list *queue,
                          struct weft__waiter *waiter, const char *what)
 {
-    waiter->wait.cancel = waitq_cancel;
-    waiter->wait.what = what;
-    weft__list_push_back(queue, &waiter->node);
-    int64_t value = weft__park(self, &waiter->wait);
-    if (value == -ECANCELED)
-        return weft__cancel_error(self);
-    return value;
+    return weft__waitq_park_here(self, queue, waiter, what);
 }
 
 int64_t weft__waitq_wait(struct weft__list *queue, struct weft__waiter *waiter, const char *what)

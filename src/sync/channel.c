@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "run/switch.h"
 #include "sync/channel_int.h"
 
 /* ---- making and closing ---- */
@@ -18,7 +19,7 @@ static void *end_new(struct weft__channel *channel)
     struct weft__end *end = weft__alloc(sizeof *end);
     if (end == NULL)
         return NULL;
-    *end = (struct weft__end){.channel = channel};
+    *end = (struct weft__end){.channel = channel, .shared = channel->shared};
     channel->n_ends++;
     return end;
 }
@@ -117,14 +118,14 @@ static inline void complete(struct weft__operation *operation, int result)
 {
     struct weft__choice *choice = operation->choice;
     choice->chosen = operation;
-    if (choice->cases == NULL)
-        weft__list_remove(&operation->node);
+    if (__builtin_expect(choice->cases == NULL, 1))
+        weft__list_unlink(&operation->node);
     else
         weft__choice_leave(choice);
     if (__builtin_expect(choice->shared, 0))
         weft__choice_wake_shared(choice, result);
     else
-        weft__wake(choice->wait.task, result);
+        weft__wake_here(choice->wait.task, result);
 }
 
 static inline struct weft__operation *first_of(struct weft__list *queue)
@@ -216,19 +217,19 @@ __attribute__((cold)) int weft__channel_woken(int code)
     return code;
 }
 
-static inline int try_send(struct weft__end *end, const void *item)
+static int try_send(struct weft__end *end, const void *item)
 {
     struct weft__channel *channel = end->channel;
-    if (end->closed)
+    if (__builtin_expect(end->closed, 0))
         return closed_end();
-    if (channel->n_receivers == 0)
-        return weft__channel_woken(-EPIPE);
     struct weft__operation *receiver = first_of(&channel->receivers);
     if (receiver != NULL) {
         weft__item_copy(receiver->item, item, channel->items.item_size);
         complete(receiver, 0);
         return 0;
     }
+    if (__builtin_expect(channel->n_receivers == 0, 0))
+        return weft__channel_woken(-EPIPE);
     if (channel->items.count >= channel->items.max)
         return -EAGAIN;
     if (weft__items_push(&channel->items, item) < 0)
@@ -238,10 +239,10 @@ static inline int try_send(struct weft__end *end, const void *item)
     return 0;
 }
 
-static inline int try_receive(struct weft__end *end, void *ret)
+static int try_receive(struct weft__end *end, void *ret)
 {
     struct weft__channel *channel = end->channel;
-    if (end->closed)
+    if (__builtin_expect(end->closed, 0))
         return closed_end();
     struct weft__operation *sender = first_of(&channel->senders);
     if (channel->items.count > 0) {
@@ -286,22 +287,44 @@ int weft__choice_park(struct weft_task *self, struct weft__choice *choice)
     return err;
 }
 
+/* A call that waits for one thing. */
+struct alone {
+    struct weft__choice choice;
+    struct weft__operation operation;
+};
+
+static inline __attribute__((always_inline)) int park_alone(struct weft_task *self,
+                                                            struct weft__list *queue,
+                                                            struct weft__end *end, void *item,
+                                                            const char *what)
+{
+    struct alone alone;
+    alone.choice.wait.cancel = choice_cancelled;
+    alone.choice.wait.what = what;
+    alone.choice.chosen = NULL;
+    alone.choice.single = &alone.operation;
+    alone.choice.cases = NULL;
+    alone.choice.shared = false;
+    alone.operation.choice = &alone.choice;
+    alone.operation.end = end;
+    alone.operation.item = item;
+    weft__list_push_back(queue, &alone.operation.node);
+    int err = (int)weft__park_here(self, &alone.choice.wait);
+    if (__builtin_expect(err == 0, 1))
+        return 0;
+    if (alone.choice.chosen == NULL)
+        return err == -ECANCELED ? weft__cancel_error(self) : err;
+    return weft__channel_woken(err);
+}
+
 /* Not inlined: calls that need not wait go without its frame. */
 static __attribute__((noinline)) int wait_alone(struct weft_task *self, struct weft__list *queue,
                                                 struct weft__end *end, void *item, const char *what)
 {
-    struct weft__choice choice;
-    struct weft__operation operation = {.choice = &choice, .end = end, .item = item};
-    choice.wait.what = what;
-    choice.single = &operation;
-    choice.cases = NULL;
-    choice.shared = false;
-    weft__list_push_back(queue, &operation.node);
-    int err = weft__choice_park(self, &choice);
-    return err < 0 ? weft__channel_woken(err) : 0;
+    return weft__ctx_return(park_alone(self, queue, end, item, what));
 }
 
-int weft_sender_send(weft_sender *sender, const void *item)
+static __attribute__((noinline)) int send_slowly(weft_sender *sender, const void *item)
 {
     struct weft_task *self = weft__self();
     if (self == NULL)
@@ -309,7 +332,7 @@ int weft_sender_send(weft_sender *sender, const void *item)
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
-    if (__builtin_expect(sender->end.channel->shared, 0))
+    if (sender->end.shared)
         return weft__channel_call_shared(self, &sender->end, (void *)item, true);
     err = try_send(&sender->end, item);
     if (err == -EAGAIN)
@@ -319,7 +342,7 @@ int weft_sender_send(weft_sender *sender, const void *item)
     return err;
 }
 
-int weft_receiver_receive(weft_receiver *receiver, void *ret)
+static __attribute__((noinline)) int receive_slowly(weft_receiver *receiver, void *ret)
 {
     struct weft_task *self = weft__self();
     if (self == NULL)
@@ -327,7 +350,7 @@ int weft_receiver_receive(weft_receiver *receiver, void *ret)
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
-    if (__builtin_expect(receiver->end.channel->shared, 0))
+    if (receiver->end.shared)
         return weft__channel_call_shared(self, &receiver->end, ret, false);
     err = try_receive(&receiver->end, ret);
     if (err == -EAGAIN)
@@ -335,6 +358,92 @@ int weft_receiver_receive(weft_receiver *receiver, void *ret)
                           "channel to receive");
     weft__sync_turn(self);
     return err;
+}
+
+/*
+ * What is done mostly goes without a call, so that no register is saved for one: pointers and
+ * numbers, between plain calls of open ends, by a task that nothing disturbs.
+ */
+static inline struct weft_task *undisturbed(const struct weft__end *end)
+{
+    struct weft_task *self = weft__self_undisturbed();
+    if (end->closed | end->shared | (end->channel->items.item_size != sizeof(uint64_t)))
+        return NULL;
+    return self;
+}
+
+static inline bool is_plain(const struct weft__operation *operation)
+{
+    return __builtin_expect(operation->choice->cases == NULL, 1);
+}
+
+/* weft__loop_spend leaves something of the budget: see weft__self_undisturbed. */
+static inline int passed(struct weft_task *self, struct weft__operation *operation)
+{
+    struct weft__choice *choice = operation->choice;
+    choice->chosen = operation;
+    weft__list_unlink(&operation->node);
+    choice->wait.task->wake_value = 0;
+    weft__ready_back(self->loop, choice->wait.task);
+    weft__loop_spend(self->loop, 1);
+    return 0;
+}
+
+int weft_sender_send(weft_sender *sender, const void *item)
+{
+    struct weft__end *end = &sender->end;
+    struct weft_task *self = undisturbed(end);
+    if (__builtin_expect(self == NULL, 0))
+        return send_slowly(sender, item);
+    struct weft__channel *channel = end->channel;
+    struct weft__items *items = &channel->items;
+    struct weft__operation *receiver = first_of(&channel->receivers);
+    if (receiver != NULL) {
+        if (!is_plain(receiver))
+            return send_slowly(sender, item);
+        memcpy(receiver->item, item, sizeof(uint64_t));
+        return passed(self, receiver);
+    }
+    if (__builtin_expect(channel->n_receivers == 0, 0))
+        return send_slowly(sender, item);
+    if (items->count >= items->max)
+        return wait_alone(self, &channel->senders, end, (void *)item, "channel to send");
+    if (__builtin_expect(items->count == items->room, 0))
+        return send_slowly(sender, item);
+    memcpy(weft__items_place(items), item, sizeof(uint64_t));
+    if (items->count > channel->peak)
+        channel->peak = items->count;
+    weft__loop_spend(self->loop, 1);
+    return 0;
+}
+
+int weft_receiver_receive(weft_receiver *receiver, void *ret)
+{
+    struct weft__end *end = &receiver->end;
+    struct weft_task *self = undisturbed(end);
+    if (__builtin_expect(self == NULL, 0))
+        return receive_slowly(receiver, ret);
+    struct weft__channel *channel = end->channel;
+    struct weft__items *items = &channel->items;
+    struct weft__operation *sender = first_of(&channel->senders);
+    if (items->count == 0 && sender == NULL) {
+        if (__builtin_expect(channel->n_senders == 0, 0))
+            return receive_slowly(receiver, ret);
+        return wait_alone(self, &channel->receivers, end, ret, "channel to receive");
+    }
+    if (sender != NULL && !is_plain(sender))
+        return receive_slowly(receiver, ret);
+    if (items->count == 0) {
+        memcpy(ret, sender->item, sizeof(uint64_t));
+        return passed(self, sender);
+    }
+    memcpy(ret, weft__items_first(items), sizeof(uint64_t));
+    if (sender != NULL) {
+        memcpy(weft__items_place(items), sender->item, sizeof(uint64_t));
+        return passed(self, sender);
+    }
+    weft__loop_spend(self->loop, 1);
+    return 0;
 }
 
 int weft_sender_try_send(weft_sender *sender, const void *item)

@@ -10,11 +10,11 @@
 #include "sync/sync_int.h"
 
 struct weft__channel {
-    struct weft__items items;
     struct weft__list senders; /* operations that wait */
     struct weft__list receivers;
     size_t n_senders; /* open ends */
     size_t n_receivers;
+    struct weft__items items;
     size_t n_ends; /* and those closed, but not freed */
     size_t peak;
     void (*drop)(void *item, void *userdata);
@@ -44,6 +44,7 @@ static inline void weft__channel_unlock(const struct weft__channel *channel)
 struct weft__end {
     struct weft__channel *channel;
     bool closed;
+    bool shared; /* as the channel is */
 };
 
 struct weft_sender {

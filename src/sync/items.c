@@ -92,7 +92,7 @@ static void heap_push(struct weft__items *items, const void *item)
     memcpy(at(items, hole) + items->stride - sizeof number, &number, sizeof number);
 }
 
-static void heap_pop(struct weft__items *items, void *ret)
+void weft__items_pop_heap(struct weft__items *items, void *ret)
 {
     memcpy(ret, at(items, 0), items->item_size);
     size_t count = --items->count;
@@ -111,31 +111,14 @@ static void heap_pop(struct weft__items *items, void *ret)
         memcpy(at(items, hole), last, items->stride);
 }
 
-int weft__items_push(struct weft__items *items, const void *item)
+int weft__items_push_slowly(struct weft__items *items, const void *item)
 {
     if (items->count == items->room && grow(items) < 0)
         return -ENOMEM;
-    if (items->compare != NULL) {
-        heap_push(items, item);
-        return 0;
-    }
-    size_t i = items->first + items->count++;
-    if (i >= items->room)
-        i -= items->room;
-    weft__item_copy(at(items, i), item, items->item_size);
+    if (items->compare == NULL)
+        return weft__items_push(items, item);
+    heap_push(items, item);
     return 0;
-}
-
-void weft__items_pop(struct weft__items *items, void *ret)
-{
-    if (items->compare != NULL) {
-        heap_pop(items, ret);
-        return;
-    }
-    weft__item_copy(ret, at(items, items->first), items->item_size);
-    items->count--;
-    if (++items->first == items->room)
-        items->first = 0;
 }
 
 void weft__items_pop_last(struct weft__items *items, void *ret)

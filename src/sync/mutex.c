@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "run/switch.h"
 #include "sync/sync_int.h"
 
 static inline void take(struct weft_mutex *mutex, struct weft_task *task)
@@ -64,7 +65,8 @@ __attribute__((cold)) int weft__mutex_dead(void)
     return weft__fail(-EOWNERDEAD, "the task that held the mutex ended without unlocking it");
 }
 
-static __attribute__((noinline)) int lock_slow(struct weft_mutex *mutex, struct weft_task *self)
+static inline __attribute__((always_inline)) int lock_slowly(struct weft_mutex *mutex,
+                                                             struct weft_task *self)
 {
     struct weft__waiter waiter;
     if (mutex->broken)
@@ -72,8 +74,14 @@ static __attribute__((noinline)) int lock_slow(struct weft_mutex *mutex, struct 
     if (mutex->owner == self)
         return weft__fail(-EDEADLK, "task '%s' locks a mutex that it has locked already",
                           weft_task_name(self));
-    int err = (int)weft__waitq_park(self, &mutex->queue, &waiter, "mutex");
-    return err == -EOWNERDEAD ? weft__mutex_dead() : err;
+    int err = (int)weft__waitq_park_here(self, &mutex->queue, &waiter, "mutex");
+    return __builtin_expect(err == -EOWNERDEAD, 0) ? weft__mutex_dead() : err;
+}
+
+/* Not inlined: a call that need not wait goes without its frame. */
+static __attribute__((noinline)) int lock_slow(struct weft_mutex *mutex, struct weft_task *self)
+{
+    return weft__ctx_return(lock_slowly(mutex, self));
 }
 
 int weft_mutex_lock(weft_mutex *mutex)

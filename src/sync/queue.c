@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "run/switch.h"
 #include "sync/items.h"
 #include "sync/sync_int.h"
 
@@ -95,7 +96,7 @@ static int try_put(struct weft_queue *queue, const void *item)
     struct waiter *getter = first_of(&queue->getters);
     if (getter != NULL) {
         weft__item_copy(getter->get, item, queue->items.item_size);
-        weft__wake(getter->base.wait.task, 0);
+        weft__wake_here(getter->base.wait.task, 0);
     } else if (queue->items.count == queue->items.max) {
         return -EAGAIN;
     } else if (weft__items_push(&queue->items, item) < 0) {
@@ -117,16 +118,28 @@ static int try_get(struct weft_queue *queue, void *ret)
     if (putter != NULL) {
         weft__items_push(&queue->items, putter->put);
         queue->unfinished++;
-        weft__wake(putter->base.wait.task, 0);
+        weft__wake_here(putter->base.wait.task, 0);
     }
     return 0;
 }
 
-static int park(struct weft_task *self, struct weft__list *queue, struct waiter *waiter,
-                const char *what)
+static inline __attribute__((always_inline)) int park_item(struct weft_task *self,
+                                                           struct weft__list *queue,
+                                                           const void *put, void *get,
+                                                           const char *what)
 {
-    int err = (int)weft__waitq_park(self, queue, &waiter->base, what);
-    return err == WEFT_ECLOSED ? closed() : err;
+    struct waiter waiter;
+    waiter.put = put;
+    waiter.get = get;
+    int err = (int)weft__waitq_park_here(self, queue, &waiter.base, what);
+    return __builtin_expect(err == WEFT_ECLOSED, 0) ? closed() : err;
+}
+
+/* Not inlined: calls that need not wait go without its frame. */
+static __attribute__((noinline)) int wait_item(struct weft_task *self, struct weft__list *queue,
+                                               const void *put, void *get, const char *what)
+{
+    return weft__ctx_return(park_item(self, queue, put, get, what));
 }
 
 int weft_queue_put(weft_queue *queue, const void *item)
@@ -138,10 +151,8 @@ int weft_queue_put(weft_queue *queue, const void *item)
     if (err < 0)
         return err;
     err = try_put(queue, item);
-    if (err == -EAGAIN) {
-        struct waiter waiter = {.put = item};
-        return park(self, &queue->putters, &waiter, "queue to put");
-    }
+    if (err == -EAGAIN)
+        return wait_item(self, &queue->putters, item, NULL, "queue to put");
     weft__sync_turn(self);
     return err;
 }
@@ -155,10 +166,8 @@ int weft_queue_get(weft_queue *queue, void *ret)
     if (err < 0)
         return err;
     err = try_get(queue, ret);
-    if (err == -EAGAIN) {
-        struct waiter waiter = {.get = ret};
-        return park(self, &queue->getters, &waiter, "queue to get");
-    }
+    if (err == -EAGAIN)
+        return wait_item(self, &queue->getters, NULL, ret, "queue to get");
     weft__sync_turn(self);
     return err;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "run/switch.h"
 #include "sync/sync_int.h"
 
 struct weft_semaphore {
@@ -52,10 +53,27 @@ bool weft_semaphore_try_acquire(weft_semaphore *semaphore)
     return true;
 }
 
+static inline __attribute__((always_inline)) int park(struct weft_task *self,
+                                                      struct weft_semaphore *semaphore)
+{
+    struct weft__waiter waiter;
+    semaphore->waiting++;
+    int err = (int)weft__waitq_park_here(self, &semaphore->queue, &waiter, "semaphore");
+    if (__builtin_expect(err < 0, 0))
+        semaphore->waiting--;
+    return err;
+}
+
+/* Not inlined: a call that need not wait goes without its frame. */
+static __attribute__((noinline)) int wait_turn(struct weft_task *self,
+                                               struct weft_semaphore *semaphore)
+{
+    return weft__ctx_return(park(self, semaphore));
+}
+
 int weft_semaphore_acquire(weft_semaphore *semaphore)
 {
     struct weft_task *self = weft__self();
-    struct weft__waiter waiter;
     if (self == NULL)
         return weft__context_get()->error_code;
     int err = weft__checkpoint(self);
@@ -65,11 +83,7 @@ int weft_semaphore_acquire(weft_semaphore *semaphore)
         weft__sync_turn(self);
         return 0;
     }
-    semaphore->waiting++;
-    err = (int)weft__waitq_park(self, &semaphore->queue, &waiter, "semaphore");
-    if (err < 0)
-        semaphore->waiting--;
-    return err;
+    return wait_turn(self, semaphore);
 }
 
 int weft_semaphore_release(weft_semaphore *semaphore)
