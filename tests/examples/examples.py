@@ -108,6 +108,18 @@ def example_11_echo():
 
 
 @tap.test
+def example_12_processes():
+    run("12_processes", expected="echo one: one\nexpr 1 + 1: 2\n"
+        "'echo 'no such thing' >&2; exit 3' ended with exit code 3: no such thing\n"
+        "cat said: line 1\ncat said: line 2\nsleep 100: timed out after 0.05 s\n")
+
+
+@tap.test
+def example_13_signals():
+    run("13_signals", expected="answer: ping\nstopped by SIGTERM\n")
+
+
+@tap.test
 def the_guide_to_unreliable_apis_runs():
     with peers.echo() as base:
         run("unreliable_naive", base + "/retry/2/naive", expected="200 after 3 calls\n")
