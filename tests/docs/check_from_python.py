@@ -1,4 +1,4 @@
-"""The pages for those who know asyncio and trio: every concept of these has its row, and every name there exists."""
+"""The pages for those who know asyncio and trio: every concept has its row, every name exists."""
 
 import glob
 import os
@@ -8,54 +8,58 @@ import tap
 
 # What asyncio's manual and its modules export, but for what differs in name only.
 ASYNCIO = """
-    run debug= loop_factory= Runner Runner.run Runner.get_loop Ctrl-C create_task TaskGroup TaskGroup.cancel
-    ExceptionGroup eager_task_factory eager_start Task.result exception done cancelled Task.get_name set_name
-    Task.cancel CancelledError uncancel cancelling add_done_callback get_stack print_stack get_coro current_task
-    all_tasks sleep(1) sleep(0) gather return_exceptions as_completed FIRST_COMPLETED FIRST_EXCEPTION
-    ALL_COMPLETED staggered_race wait_for timeout timeout_at Timeout.reschedule when expired shield ContextVar
-    copy_context context= Future ensure_future wrap_future isfuture run_coroutine_threadsafe call_soon_threadsafe
-    call_soon call_later call_at loop.time add_reader add_writer sock_recv sock_sendall sock_connect sock_accept
-    sock_sendfile Transport Protocol BufferedProtocol set_task_factory set_exception_handler
-    set_event_loop_policy capture_call_graph print_call_graph future_add_to_awaited_by pstree
-    Lock Event Condition Semaphore BoundedSemaphore Barrier reset abort Queue LifoQueue PriorityQueue Queue.join
-    task_done Queue.shutdown QueueShutDown QueueFull QueueEmpty put_nowait
-    to_thread run_in_executor set_default_executor shutdown_default_executor get_running_loop reuse_port
-    open_connection create_connection happy_eyeballs_delay interleave all_errors ssl_handshake_timeout
-    ssl_shutdown_timeout open_unix_connection start_server start_unix_server cleanup_socket backlog keep_alive
-    Server.serve_forever Server.close wait_closed close_clients Server.abort_clients is_serving Server.sockets
-    StreamReader limit= read(n) read(-1) readline readuntil readexactly IncompleteReadError LimitOverrunError
-    at_eof write drain writelines set_write_buffer_limits write_eof can_write_eof start_tls get_extra_info
-    setsockopt loop.sendfile create_datagram_endpoint getaddrinfo getnameinfo connect_read_pipe
-    connect_write_pipe
-    create_subprocess_exec create_subprocess_shell subprocess.PIPE DEVNULL STDOUT Process.wait
-    Process.communicate Process.send_signal terminate kill Process.pid returncode Process.stdin CalledProcessError
-    ThreadedChildWatcher add_signal_handler remove_signal_handler
-    PYTHONASYNCIODEBUG slow_callback_duration destroyed awaited retrieved unclosed thread
+    run debug= loop_factory= Runner Runner.run Runner.get_loop Ctrl-C create_task TaskGroup
+    TaskGroup.cancel ExceptionGroup eager_task_factory eager_start Task.result exception done
+    cancelled Task.get_name set_name Task.cancel CancelledError uncancel cancelling
+    add_done_callback get_stack print_stack get_coro current_task all_tasks sleep(1) sleep(0)
+    gather return_exceptions as_completed FIRST_COMPLETED FIRST_EXCEPTION ALL_COMPLETED
+    staggered_race wait_for timeout timeout_at Timeout.reschedule when expired shield ContextVar
+    copy_context context= Future ensure_future wrap_future isfuture run_coroutine_threadsafe
+    call_soon_threadsafe call_soon call_later call_at loop.time add_reader add_writer sock_recv
+    sock_sendall sock_connect sock_accept sock_sendfile Transport Protocol BufferedProtocol
+    set_task_factory set_exception_handler set_event_loop_policy capture_call_graph
+    print_call_graph future_add_to_awaited_by pstree Lock Event Condition Semaphore
+    BoundedSemaphore Barrier reset abort Queue LifoQueue PriorityQueue Queue.join task_done
+    Queue.shutdown QueueShutDown QueueFull QueueEmpty put_nowait to_thread run_in_executor
+    set_default_executor shutdown_default_executor get_running_loop reuse_port open_connection
+    create_connection happy_eyeballs_delay interleave all_errors ssl_handshake_timeout
+    ssl_shutdown_timeout open_unix_connection start_server start_unix_server cleanup_socket
+    backlog keep_alive Server.serve_forever Server.close wait_closed close_clients
+    Server.abort_clients is_serving Server.sockets StreamReader limit= read(n) read(-1) readline
+    readuntil readexactly IncompleteReadError LimitOverrunError at_eof write drain writelines
+    set_write_buffer_limits write_eof can_write_eof start_tls get_extra_info setsockopt
+    loop.sendfile create_datagram_endpoint getaddrinfo getnameinfo connect_read_pipe
+    connect_write_pipe create_subprocess_exec create_subprocess_shell subprocess.PIPE DEVNULL
+    STDOUT Process.wait Process.communicate Process.send_signal terminate kill Process.pid
+    returncode Process.stdin CalledProcessError ThreadedChildWatcher add_signal_handler
+    remove_signal_handler PYTHONASYNCIODEBUG slow_callback_duration destroyed awaited retrieved
+    unclosed thread
 """.split()
 
 # What trio exports, and what anyio has beside it.
 TRIO = """
-    trio.run open_nursery start_soon nursery.start task_status.started cancel_scope child_tasks parent_task
-    MultiError ExceptionGroup CancelScope shield=True reason= cancel_called cancelled_caught deadline
-    relative_deadline current_effective_deadline move_on_after move_on_at fail_after fail_at checkpoint
-    checkpoint_if_cancelled cancel_shielded_checkpoint current_task current_root_task spawn_system_task RunVar
-    contextvars mis-nesting enable_ki_protection KeyboardInterrupt start_guest_run wait_task_rescheduled
-    reschedule random deadlock outermost TaskHandle amap
-    Event Lock StrictFIFOLock Condition Semaphore max_value WouldBlock open_memory_channel math.inf clone
-    statistics EndOfChannel BrokenResourceError ClosedResourceError ParkingLot CapacityLimiter
-    acquire_on_behalf_of total_tokens
-    to_thread.run_sync limiter= abandon_on_cancel current_default_thread_limiter from_thread.run
-    check_cancelled trio_token BlockingPortal run_sync_soon current_trio_token start_thread_soon
-    open_tcp_stream open_ssl_over_tcp_stream open_unix_socket open_tcp_listeners serve_tcp serve_listeners
-    SSLStream StapledStream TypedAttribute TCPConnectable send_all receive_some send_eof aclose
-    from_stdlib_socket BusyResourceError ResourceGuard socketpair wait_readable notify_closing
-    run_process deliver_cancel open_process Process.stdio Process.wait poll returncode send_signal
-    open_signal_receiver
-    Instrument before_run task_spawned add_instrument remove_instrument current_statistics RunStatistics
-    tasks_living tasks_runnable seconds_to_next_deadline io_statistics child_nurseries iter_await_frames
-    MockClock autojump_threshold MockClock.jump rate= wait_all_tasks_blocked Sequencer assert_checkpoints
-    assert_no_checkpoints memory_stream_pair memory_stream_one_way_pair lockstep_stream_pair
-    memory_stream_pump open_stream_to_socket_listener check_one_way_stream set_custom_hostname_resolver
+    trio.run open_nursery start_soon nursery.start task_status.started cancel_scope child_tasks
+    parent_task MultiError ExceptionGroup CancelScope shield=True reason= cancel_called
+    cancelled_caught deadline relative_deadline current_effective_deadline move_on_after
+    move_on_at fail_after fail_at checkpoint checkpoint_if_cancelled cancel_shielded_checkpoint
+    current_task current_root_task spawn_system_task RunVar contextvars mis-nesting
+    enable_ki_protection KeyboardInterrupt start_guest_run wait_task_rescheduled reschedule
+    random deadlock outermost TaskHandle amap Event Lock StrictFIFOLock Condition Semaphore
+    max_value WouldBlock open_memory_channel math.inf clone statistics EndOfChannel
+    BrokenResourceError ClosedResourceError ParkingLot CapacityLimiter acquire_on_behalf_of
+    total_tokens to_thread.run_sync limiter= abandon_on_cancel current_default_thread_limiter
+    from_thread.run check_cancelled trio_token BlockingPortal run_sync_soon current_trio_token
+    start_thread_soon open_tcp_stream open_ssl_over_tcp_stream open_unix_socket
+    open_tcp_listeners serve_tcp serve_listeners SSLStream StapledStream TypedAttribute
+    TCPConnectable send_all receive_some send_eof aclose from_stdlib_socket BusyResourceError
+    ResourceGuard socketpair wait_readable notify_closing run_process deliver_cancel
+    open_process Process.stdio Process.wait poll returncode send_signal open_signal_receiver
+    Instrument before_run task_spawned add_instrument remove_instrument current_statistics
+    RunStatistics tasks_living tasks_runnable seconds_to_next_deadline io_statistics
+    child_nurseries iter_await_frames MockClock autojump_threshold MockClock.jump rate=
+    wait_all_tasks_blocked Sequencer assert_checkpoints assert_no_checkpoints memory_stream_pair
+    memory_stream_one_way_pair lockstep_stream_pair memory_stream_pump
+    open_stream_to_socket_listener check_one_way_stream set_custom_hostname_resolver
     set_custom_socket_factory _ALLOW_DETERMINISTIC_SCHEDULING
 """.split()
 
@@ -134,7 +138,8 @@ def every_name_in_the_pages_exists():
     for path in glob.glob(os.path.join(tap.SOURCE, "docs", "from-python", "*.md")):
         text = page(os.path.basename(path))
         for name in sorted(set(re.findall(r"\b(?:weft|WEFT)_[A-Za-z]\w*", text))):
-            if name not in known and not (name.endswith("_") and any(k.startswith(name) for k in known)):
+            begins = name.endswith("_") and any(one.startswith(name) for one in known)
+            if name not in known and not begins:
                 raise AssertionError(f"{os.path.basename(path)}: there is no {name}")
 
 
