@@ -400,7 +400,8 @@ TASK_TEST(serve_by_tls_while_others_are_slow_to_shake_hands)
     char c;
     weft_tls *server = server_tls();
     weft_tls *client = client_tls();
-    begin(&world, &group, (weft_serve_options){.tls = server, .handshake_timeout = WEFT_MS(300)});
+    int64_t patience = WEFT_MS(test_under_valgrind() ? 8000 : 300);
+    begin(&world, &group, (weft_serve_options){.tls = server, .handshake_timeout = patience});
     weft_stream *silent = dial_it(&world);
     weft_stream *plain = dial_it(&world);
     ASSERT_OK(weft_stream_write(plain, "GET / HTTP/1.0\r\n\r\n", 18));
