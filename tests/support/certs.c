@@ -1,6 +1,7 @@
 /* certs.c - keys and certificates for tests of TLS. */
 #include <limits.h>
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -117,4 +118,58 @@ const char *certs_make(const struct cert_spec *spec)
 const char *certs_good(void)
 {
     return certs_make(CERT(.file = "good.pem", .san = "DNS:localhost,IP:127.0.0.1,IP:::1"));
+}
+
+const char *certs_crl(const char *file, long revoked)
+{
+    struct authority *issuer = authority(&known, "weft test authority");
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *time = ASN1_TIME_new();
+    ASSERT(crl != NULL && time != NULL);
+    X509_CRL_set_version(crl, X509_CRL_VERSION_2);
+    X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->cert));
+    X509_CRL_set1_lastUpdate(crl, X509_gmtime_adj(time, -3600));
+    X509_CRL_set1_nextUpdate(crl, X509_gmtime_adj(time, 86400));
+    if (revoked != 0) {
+        X509_REVOKED *entry = X509_REVOKED_new();
+        ASN1_INTEGER *number = ASN1_INTEGER_new();
+        ASN1_INTEGER_set(number, revoked);
+        X509_REVOKED_set_serialNumber(entry, number);
+        X509_REVOKED_set_revocationDate(entry, X509_gmtime_adj(time, -1800));
+        ASSERT(X509_CRL_add0_revoked(crl, entry) == 1);
+        ASN1_INTEGER_free(number);
+    }
+    ASSERT(X509_CRL_sign(crl, issuer->key, EVP_sha256()) > 0);
+    const char *path = test_path(file);
+    FILE *out = fopen(path, "w");
+    ASSERT(out != NULL && PEM_write_X509_CRL(out, crl) == 1);
+    fclose(out);
+    ASN1_TIME_free(time);
+    X509_CRL_free(crl);
+    return path;
+}
+
+int certs_ocsp(void *cert, int status, int begin_days, unsigned char **ret)
+{
+    struct authority *issuer = authority(&known, "weft test authority");
+    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+    OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), cert, issuer->cert);
+    ASN1_TIME *from = X509_gmtime_adj(NULL, begin_days * 86400L - 60);
+    ASN1_TIME *until = X509_gmtime_adj(NULL, begin_days * 86400L + 86400);
+    ASN1_TIME *revoked = X509_gmtime_adj(NULL, -3600);
+    ASSERT(OCSP_basic_add1_status(basic, id, status, 0,
+                                  status == V_OCSP_CERTSTATUS_REVOKED ? revoked : NULL, from,
+                                  until) != NULL);
+    ASSERT(OCSP_basic_sign(basic, issuer->cert, issuer->key, EVP_sha256(), NULL, 0) == 1);
+    OCSP_RESPONSE *response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+    *ret = NULL;
+    int len = i2d_OCSP_RESPONSE(response, ret);
+    ASSERT(len > 0);
+    OCSP_RESPONSE_free(response);
+    OCSP_BASICRESP_free(basic);
+    OCSP_CERTID_free(id);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(until);
+    ASN1_TIME_free(revoked);
+    return len;
 }

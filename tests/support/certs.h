@@ -31,4 +31,9 @@ const char *certs_good(void);
 /* A folder with the authority under its hash, as c_rehash leaves it. */
 const char *certs_ca_dir(void);
 
+/* A revocation list of the authority with one serial number; 0: an empty one. */
+const char *certs_crl(const char *file, long revoked);
+/* An OCSP response about an X509, from some day on for one; its length; OPENSSL_free(*ret). */
+int certs_ocsp(void *cert, int status, int begin_days, unsigned char **ret);
+
 #endif
