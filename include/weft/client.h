@@ -78,6 +78,9 @@ typedef struct weft_client_options {
     void *allow_userdata;
     const weft_tls_options *tls; /* copies. Its certificate is for base_url's origin, or that of the
                                     URL of a call, and is shown to no other */
+    uint64_t low_speed_limit;    /* bytes a second that must come of a response, or the call ends
+                                 with WEFT_EREAD_TIMEOUT; default none */
+    int64_t low_speed_time;      /* over how long that is looked at; default 30 s */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 
@@ -196,6 +199,29 @@ WEFT_API int weft_client_new(const weft_client_options *options, weft_client **r
  */
 WEFT_API void weft_client_free(weft_client *client);
 
+/* What happens to the calls under way when a client is closed. */
+typedef enum weft_client_closing {
+    WEFT_CLOSE_DRAIN = 0, /* they go on; the closing waits for them */
+    WEFT_CLOSE_ABORT = 1  /* they fail with WEFT_ECLIENT_CLOSED, and so do their bodies */
+} weft_client_closing;
+
+/**
+ * weft_client_close() - end all that a client does, before it is freed
+ * @client: borrows; weft_client_free() is still needed.
+ * @how:    what becomes of the calls under way.
+ *
+ * Idle connections are closed, calls that wait for a connection and all later ones fail with
+ * WEFT_ECLIENT_CLOSED.  Only calls of this thread's loop are waited for, and streamed responses
+ * until they are freed; those of other threads' loops are told.  A second call does nothing.
+ *
+ * Suspends: yes with WEFT_CLOSE_DRAIN, until the last call has ended.
+ * Cancel:   -ECANCELED; it is closed, and the calls go on.
+ * Return:   0, or negative.
+ * Source:   httpx.Client.close; aiohttp.ClientSession.close.
+ * Since:    0.1
+ */
+WEFT_API int weft_client_close(weft_client *client, weft_client_closing how);
+
 /**
  * weft_client_cookies() - the jar of a client
  * @client: borrows.
@@ -284,6 +310,28 @@ typedef struct weft_pool_stats {
     size_t waiting;
     uint64_t opened; /* since the client was made */
 } weft_pool_stats;
+
+/* One place of the pool. */
+typedef struct weft_pool_connection {
+    const char *origin; /* "https://host:port" */
+    const char *proxy;  /* without its password; NULL: none */
+    int64_t idle;       /* for so long; -1: in use */
+    int64_t age;        /* since it was connected; -1: it is not yet */
+    uint64_t requests;  /* that it has carried */
+} weft_pool_connection;
+
+/**
+ * weft_client_pool_list() - the connections of this thread's loop, one by one
+ * @client: borrows.
+ * @ret:    gives, free with weft_free(), the texts included; NULL where there are none.
+ * @ret_n:  borrows, gets their number.
+ *
+ * Suspends: never.
+ * Return:   0, or -ENOMEM.
+ * Source:   httpcore.ConnectionPool.connections.
+ * Since:    0.1
+ */
+WEFT_API int weft_client_pool_list(weft_client *client, weft_pool_connection **ret, size_t *ret_n);
 
 /**
  * weft_client_pool_stats() - what the pool of this thread's loop holds

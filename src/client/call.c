@@ -86,6 +86,10 @@ static int exchange_on(struct weft__call *call, struct weft__conn *conn, bool *r
 {
     if (call->settings.retry != NULL || call->options->stats != NULL)
         weft_stream_peer_address(conn->stream, &call->peer);
+    conn->low_limit = call->settings.low_speed_limit;
+    conn->low_time = call->settings.low_speed_time;
+    conn->low_bytes = 0;
+    conn->low_waited = 0;
     int err = weft__h1_exchange(conn, call, ret_answered, ret_reusable);
     if (err < 0)
         call->avoid = call->peer;

@@ -36,6 +36,10 @@ static int set_times(weft_client *client, const weft_client_options *options)
     if (err == 0)
         err = check_time("pool_timeout", options->pool_timeout, WEFT_FOREVER, &settings->pool);
     if (err == 0)
+        err = check_time("low_speed_time", options->low_speed_time, WEFT_SEC(30),
+                         &settings->low_speed_time);
+    settings->low_speed_limit = options->low_speed_limit;
+    if (err == 0)
         err = check_time("idle_timeout", options->idle_timeout, IDLE_TIMEOUT,
                          &client->limits.idle_timeout);
     return err;
@@ -284,12 +288,10 @@ void weft__client_unref(weft_client *client)
  * Pools of other loops are closed by a message to their threads.  Under the lock a pool that
  * is still in the list has a loop that can be sent one: the end of a loop takes it out.
  */
-void weft_client_free(weft_client *client)
+static struct weft__pool *close_pools(weft_client *client)
 {
     struct weft__pool *own = NULL;
     struct weft__list *node;
-    if (client == NULL)
-        return;
     pthread_mutex_lock(&client->lock);
     client->closed = true;
     while ((node = weft__list_pop_front(&client->pools)) != NULL) {
@@ -300,9 +302,33 @@ void weft_client_free(weft_client *client)
             weft__pool_close_remote(pool);
     }
     pthread_mutex_unlock(&client->lock);
+    return own;
+}
+
+void weft_client_free(weft_client *client)
+{
+    if (client == NULL)
+        return;
+    struct weft__pool *own = close_pools(client);
     if (own != NULL)
         weft__pool_close(own);
     weft__client_unref(client);
+}
+
+int weft_client_close(weft_client *client, weft_client_closing how)
+{
+    if (how == WEFT_CLOSE_ABORT)
+        client->aborts = true;
+    struct weft__pool *own = close_pools(client);
+    if (own == NULL)
+        return 0;
+    int err = 0;
+    weft__pool_enter(own);
+    weft__pool_close(own);
+    if (how == WEFT_CLOSE_DRAIN)
+        err = weft__pool_drain(own);
+    weft__pool_leave(own);
+    return err;
 }
 
 /* ---- what calls need of it ---- */
@@ -388,6 +414,23 @@ int weft__client_tls(weft_client *client, enum weft__tls_kind kind, weft_tls **r
     if (err == 0)
         *ret = client->tls[kind];
     pthread_mutex_unlock(&client->lock);
+    return err;
+}
+
+int weft_client_pool_list(weft_client *client, weft_pool_connection **ret, size_t *ret_n)
+{
+    struct weft__pool *pool = NULL;
+    pthread_mutex_lock(&client->lock);
+    if (weft__loop_current != NULL)
+        pool = find_pool(client, weft__loop_current);
+    pthread_mutex_unlock(&client->lock);
+    *ret_n = 0;
+    *ret = NULL;
+    if (pool == NULL || pool->n_conns == 0)
+        return 0;
+    int err = weft__pool_list(pool, ret);
+    if (err == 0)
+        *ret_n = pool->n_conns;
     return err;
 }
 

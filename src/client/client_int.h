@@ -56,6 +56,8 @@ struct weft__settings {
     int64_t write;
     int64_t pool;
     uint64_t body_max;
+    uint64_t low_speed_limit;
+    int64_t low_speed_time;
     int max_redirects;
     bool follow_redirects;
     bool raise_for_status;
@@ -77,7 +79,8 @@ struct weft_client {
     weft_limits *user_limits; /* NULL: none */
     atomic_int refs;          /* the user's handle, each pool, each call */
     atomic_bool closed;
-    uint64_t id; /* never used twice, unlike addresses */
+    atomic_bool aborts; /* closed, and the calls under way are to end */
+    uint64_t id;        /* never used twice, unlike addresses */
     pthread_mutex_t lock;
     struct weft__list pools;  /* under lock */
     struct weft__list health; /* under lock */
@@ -128,8 +131,14 @@ struct weft__conn {
     struct weft__list idle; /* in origin->idle, newest first */
     struct weft__list age;  /* in pool->idle, oldest first */
     weft_stream *stream;    /* NULL: a slot without a connection */
+    weft_scope *opening;    /* while it is being connected */
+    int64_t opened_at;
     int64_t idle_since;
-    uint64_t requests; /* that it has carried */
+    uint64_t low_limit; /* bytes a second that must come; 0: any number */
+    int64_t low_time;   /* for how long they may not */
+    uint64_t low_bytes; /* that came in the present stretch */
+    int64_t low_waited; /* in the present stretch */
+    uint64_t requests;  /* that it has carried */
     int64_t read_timeout;
     int64_t write_timeout;
     struct weft__h1_head head;
@@ -194,8 +203,9 @@ struct weft__pool {
     struct weft__post post; /* the client was freed on another thread */
     struct weft__pool_limits limits;
     struct weft__list conns;
-    struct weft__list idle;    /* oldest first */
-    struct weft__list waiting; /* for the pool's limit, in order of arrival */
+    struct weft__list idle;     /* oldest first */
+    struct weft__list waiting;  /* for the pool's limit, in order of arrival */
+    struct weft__list drainers; /* who wait for the end of all calls */
     struct weft__origin **buckets;
     size_t n_buckets;
     size_t n_origins;
@@ -209,6 +219,7 @@ struct weft__pool {
     struct weft__spare *spare; /* input buffers */
     size_t n_spare;
     bool closed;
+    bool aborted;    /* closed, and its calls were ended */
     bool remote;     /* under the client's lock: post is, or will be, on its way */
     bool loop_ended; /* nothing is left but this struct, which post frees */
 };
@@ -221,6 +232,10 @@ void weft__pool_close(struct weft__pool *pool);
  * Under the client's lock.
  */
 void weft__pool_close_remote(struct weft__pool *pool);
+/* Of a closed pool that the caller has entered: waits until nobody else uses it. */
+int weft__pool_drain(struct weft__pool *pool);
+/* n_conns entries: weft__free(). */
+int weft__pool_list(const struct weft__pool *pool, weft_pool_connection **ret);
 void weft__pool_enter(struct weft__pool *pool);
 void weft__pool_leave(struct weft__pool *pool);
 /*

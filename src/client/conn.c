@@ -17,13 +17,21 @@ int weft__conn_open(struct weft__conn *conn, struct weft__call *call)
     weft_stream *stream = NULL;
     weft_scope scope;
     weft_scope_enter(&scope, settings->connect);
+    conn->opening = &scope;
     int err = weft__way_dial(call, &stream);
+    conn->opening = NULL;
     bool cancelled = err == -ECANCELED;
     err = weft_scope_exit(&scope, err);
     if (err == -ETIMEDOUT && cancelled)
         return weft__way_timed_out(call, settings->connect);
+    if (conn->pool != NULL && conn->pool->aborted) {
+        if (err == 0)
+            weft_stream_free(stream);
+        return weft__fail_code(WEFT_ECLIENT_CLOSED);
+    }
     if (err < 0)
         return err;
+    conn->opened_at = weft_now();
     conn->stream = stream;
     conn->requests = 0;
     conn->read_timeout = 0;
@@ -75,6 +83,8 @@ static int io_error(struct weft__conn *conn, int err, int broken, int timed_out,
     char peer[WEFT__PEER_TEXT];
     if (err == -ECANCELED || err == -ENOMEM)
         return err;
+    if (conn->pool != NULL && conn->pool->aborted)
+        return weft__fail_code(WEFT_ECLIENT_CLOSED);
     weft__conn_peer(conn, peer);
     if (err == timed_out)
         return weft__fail(timed_out, "%s after %.6g s (%s)", weft_error_text(timed_out),
@@ -93,10 +103,51 @@ int weft__conn_write_error(struct weft__conn *conn, int err)
 
 /* ---- reading ---- */
 
+/*
+ * Only the time that is spent waiting counts: a caller that is slow to read is not held against
+ * the server.
+ */
+static int64_t read_watched(struct weft__conn *conn, void *data, size_t len)
+{
+    for (;;) {
+        if (conn->low_waited >= conn->low_time) {
+            double speed = (double)conn->low_bytes / ((double)conn->low_waited * 1e-9);
+            if (speed < (double)conn->low_limit) {
+                char peer[WEFT__PEER_TEXT];
+                return weft__fail(WEFT_EREAD_TIMEOUT,
+                                  "%.6g bytes a second came for %.6g s, less than %ju (%s)", speed,
+                                  (double)conn->low_waited * 1e-9, (uintmax_t)conn->low_limit,
+                                  weft__conn_peer(conn, peer));
+            }
+            conn->low_waited = 0;
+            conn->low_bytes = 0;
+        }
+        weft_scope scope;
+        int64_t began = weft_now();
+        weft_scope_enter(&scope, conn->low_time - conn->low_waited);
+        int64_t n = weft_stream_read(conn->stream, data, len);
+        int err = weft_scope_exit(&scope, n < 0 ? (int)n : 0);
+        conn->low_waited += weft_now() - began;
+        if (n == -ECANCELED && err == -ETIMEDOUT)
+            continue;
+        if (n > 0)
+            conn->low_bytes += (uint64_t)n;
+        return n > 0 ? n : err;
+    }
+}
+
 int64_t weft__conn_read(struct weft__conn *conn, void *data, size_t len)
 {
     if (conn->stream == NULL)
         return weft__fail(WEFT_EREAD, "the connection was closed when its loop ended");
+    if (conn->low_limit > 0) {
+        int64_t watched = read_watched(conn, data, len);
+        if (watched == WEFT_EREAD_TIMEOUT && conn->low_waited >= conn->low_time)
+            return watched;
+        if (watched >= 0)
+            return watched;
+        return io_error(conn, (int)watched, WEFT_EREAD, WEFT_EREAD_TIMEOUT, conn->read_timeout);
+    }
     int64_t n = weft_stream_read(conn->stream, data, len);
     if (n < 0)
         return io_error(conn, (int)n, WEFT_EREAD, WEFT_EREAD_TIMEOUT, conn->read_timeout);

@@ -50,7 +50,10 @@ struct line {
     struct weft__h1_head head;
     struct weft__h1_body framing;
     bool has_head; /* of a request whose body is coming */
+    bool pending;  /* a whole request that is not answered: the read was cancelled */
     bool closed;
+    bool aborted;
+    weft_scope *reading;
     int64_t read_timeout;
     weft_mock_request request;
     weft_mock_reply reply; /* read: not over yet */
@@ -178,6 +181,13 @@ static int answer(struct line *line)
     body->len--;
     line->reply.status = 200;
     int err = line->mock->handler(&line->request, &line->reply, line->mock->userdata);
+    line->pending = err == -ECANCELED;
+    if (line->pending) {
+        weft__buf_clear(&line->reply.body);
+        weft__headers_reset(&line->reply.headers);
+        line->reply.read = NULL;
+        return err;
+    }
     if (err < 0) {
         if (weft__context_get()->error_code != err)
             weft__fail_code(err);
@@ -194,6 +204,8 @@ static int pull(struct line *line)
     char head[WEFT__CHUNK_HEAD_MAX];
     char data[PIECE];
     int64_t n = reply->read(reply->userdata, data, sizeof data);
+    if (n == -ECANCELED)
+        return (int)n;
     if (n <= 0)
         reply->read = NULL;
     if (n < 0) {
@@ -216,7 +228,11 @@ static int pull(struct line *line)
 static int make_output(struct line *line)
 {
     while (line->out.len == 0 && !line->closed) {
-        int err = line->reply.read != NULL ? pull(line) : take_request(line);
+        int err = 1;
+        if (line->reply.read != NULL)
+            err = pull(line);
+        else if (!line->pending)
+            err = take_request(line);
         if (err == 1 && line->reply.read == NULL)
             err = answer(line);
         if (err < 0)
@@ -238,15 +254,18 @@ static int64_t line_read(void *self, void *data, size_t len)
     int err = task != NULL ? weft__checkpoint(task) : weft__context_get()->error_code;
     if (err < 0)
         return err;
-    if (line->out.len == 0 && line->read_timeout != WEFT_FOREVER) {
+    if (line->out.len == 0) {
         weft_scope scope;
         weft_scope_enter(&scope, line->read_timeout);
-        err = weft_scope_exit(&scope, make_output(line));
+        line->reading = &scope;
+        err = make_output(line);
+        line->reading = NULL;
+        err = weft_scope_exit(&scope, err);
+        if (line->aborted)
+            return weft__fail_code(WEFT_ECLOSED);
         if (err == -ETIMEDOUT)
             return weft__fail(WEFT_EREAD_TIMEOUT, "a mock gave nothing for %.6g s",
                               (double)line->read_timeout * 1e-9);
-    } else {
-        err = make_output(line);
     }
     if (err < 0)
         return err;
@@ -287,7 +306,11 @@ static int line_close(void *self)
 
 static void line_abort(void *self)
 {
-    line_close(self);
+    struct line *line = self;
+    line->aborted = true;
+    line_close(line);
+    if (line->reading != NULL)
+        weft_scope_cancel(line->reading, "the connection is aborted");
 }
 
 static int line_is_quiet(void *self)

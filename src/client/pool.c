@@ -15,6 +15,7 @@
  * max_idle of them are kept only for a moment: that workers pause between two calls does not
  * make them surplus.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -482,6 +483,51 @@ void weft__pool_give_buffer(struct weft__pool *pool, char *buffer, size_t size)
     pool->n_spare++;
 }
 
+/* ---- looking at it ---- */
+
+static size_t origin_text(const struct weft__origin *origin, char *text, size_t size)
+{
+    bool usual = origin->port == (origin->secure ? 443 : 80);
+    char port[8] = "";
+    if (!usual)
+        snprintf(port, sizeof port, ":%u", origin->port);
+    return (size_t)snprintf(text, size, "%s://%s%s", origin->secure ? "https" : "http",
+                            origin->host, port) +
+           1;
+}
+
+/* One block: the entries, and their texts behind them. */
+int weft__pool_list(const struct weft__pool *pool, weft_pool_connection **ret)
+{
+    size_t bytes = pool->n_conns * sizeof(weft_pool_connection);
+    const struct weft__list *node;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next) {
+        const struct weft__conn *conn = WEFT__CONTAINER(node, struct weft__conn, node);
+        bytes += origin_text(conn->origin, NULL, 0) + strlen(conn->origin->proxy) + 1;
+    }
+    weft_pool_connection *list = weft__calloc(1, bytes);
+    if (list == NULL)
+        return weft__fail_nomem();
+    int64_t now = weft_now();
+    weft_pool_connection *entry = list;
+    char *text = (char *)(list + pool->n_conns);
+    char *end = (char *)list + bytes;
+    for (node = pool->conns.next; node != &pool->conns; node = node->next, entry++) {
+        const struct weft__conn *conn = WEFT__CONTAINER(node, struct weft__conn, node);
+        bool idle = !weft__list_is_empty(&conn->idle);
+        entry->origin = text;
+        text += origin_text(conn->origin, text, (size_t)(end - text));
+        size_t len = strlen(conn->origin->proxy) + 1;
+        entry->proxy = len > 1 ? memcpy(text, conn->origin->proxy, len) : NULL;
+        text += len;
+        entry->idle = idle ? now - conn->idle_since : -1;
+        entry->age = conn->stream != NULL ? now - conn->opened_at : -1;
+        entry->requests = conn->stream != NULL ? conn->requests : 0;
+    }
+    *ret = list;
+    return 0;
+}
+
 /* ---- a pool's life ---- */
 
 static void free_struct(struct weft__pool *pool)
@@ -500,12 +546,37 @@ static void free_struct(struct weft__pool *pool)
 /* A closed pool goes with whoever used it last; while a message is on its way, that frees it. */
 static void check_end(struct weft__pool *pool)
 {
+    if (pool->closed)
+        weft__waitq_wake_all(&pool->drainers, 0);
     if (!pool->closed || pool->remote || pool->users > 0 || pool->n_conns > 0)
         return;
     weft__timer_stop(&pool->loop->timers, &pool->timer);
     weft__list_remove(&pool->at_exit.node);
     weft__client_forget_pool(pool);
     free_struct(pool);
+}
+
+/* Calls under way end, wherever they are: at their stream, or still without one. */
+static void abort_all(struct weft__pool *pool)
+{
+    pool->aborted = true;
+    for (struct weft__list *node = pool->conns.next; node != &pool->conns; node = node->next) {
+        struct weft__conn *conn = WEFT__CONTAINER(node, struct weft__conn, node);
+        if (conn->opening != NULL)
+            weft_scope_cancel(conn->opening, "the client is closed");
+        else if (conn->stream != NULL)
+            weft_stream_abort(conn->stream);
+    }
+}
+
+int weft__pool_drain(struct weft__pool *pool)
+{
+    int err = 0;
+    while (err == 0 && (pool->n_conns > 0 || pool->users > 1)) {
+        struct weft__waiter waiter;
+        err = (int)weft__waitq_wait(&pool->drainers, &waiter, "close of a client");
+    }
+    return err;
 }
 
 void weft__pool_close(struct weft__pool *pool)
@@ -517,6 +588,8 @@ void weft__pool_close(struct weft__pool *pool)
         unlink_idle(conn);
         slot_end(conn);
     }
+    if (pool->client->aborts)
+        abort_all(pool);
     weft__waitq_wake_all(&pool->waiting, WEFT_ECLIENT_CLOSED);
     for (size_t i = 0; i < pool->n_buckets; i++) {
         for (struct weft__origin *origin = pool->buckets[i]; origin != NULL; origin = origin->next)
@@ -596,6 +669,7 @@ int weft__pool_new(weft_client *client, struct weft__loop *loop, struct weft__po
     weft__list_init(&pool->conns);
     weft__list_init(&pool->idle);
     weft__list_init(&pool->waiting);
+    weft__list_init(&pool->drainers);
     weft__list_push_back(&loop->at_exit, &pool->at_exit.node);
     *ret = pool;
     return 0;
