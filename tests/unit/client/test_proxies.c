@@ -552,7 +552,7 @@ VIRTUAL_TEST(address_filter_is_asked_for_every_address_and_on_every_redirect)
 VIRTUAL_TEST(proxied_request_survives_every_failed_allocation)
 {
     bool succeeded = false;
-    for (uint64_t k = 1; k < 120; k++) {
+    for (uint64_t k = 1; k < 120; k += test_under_valgrind() ? 17 : 1) {
         struct world world;
         begin(&world, STEPS({.answer = OK_REPLY}));
         weft_client *client = NULL;
