@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         weft__free(answer);
         weft__digest_done(&digest);
     }
-    if (weft__netrc_find(text, size, "h", &login, &password) > 0) {
+    if (weft__netrc_find(text, size, "h", true, &login, &password) > 0) {
         weft__free(login);
         weft__free(password);
     }

@@ -32,6 +32,7 @@
 #include <weft/cookie.h>
 #include <weft/response.h>
 #include <weft/transport.h>
+#include <weft/auth.h>
 #include <weft/client.h>
 #include <weft/verbs.h>
 #include <weft/mock.h>

@@ -31,6 +31,7 @@ LAYERS = {
 }
 # Public headers that are not called as their module is.
 HEADER_MODULE = {
+    "auth": "client",
     "channel": "sync",
     "cookie": "proto",
     "debug": "run",

@@ -4,6 +4,7 @@
 #ifndef WEFT_CLIENT_H
 #define WEFT_CLIENT_H
 
+#include <weft/auth.h>
 #include <weft/base.h>
 #include <weft/cookie.h>
 #include <weft/http.h>
@@ -81,6 +82,7 @@ typedef struct weft_client_options {
     uint64_t low_speed_limit;    /* bytes a second that must come of a response, or the call ends
                                  with WEFT_EREAD_TIMEOUT; default none */
     int64_t low_speed_time;      /* over how long that is looked at; default 30 s */
+    weft_auth *auth;             /* keeps; instead of bearer or username */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 
@@ -158,6 +160,7 @@ typedef struct weft_request_options {
     const weft_pair *proxy_headers; /* for this proxy alone; ends with {0} */
     const char *server_name;        /* to ask the first server for by TLS, and to check its
                                        certificate for, instead of the URL's host */
+    weft_auth *auth; /* borrows; instead of the client's and the URL's; WEFT_AUTH_NONE: nobody */
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)

@@ -61,6 +61,9 @@
     X(CODINGS, 5, "content codings of one body")                                                   \
     X(CODING_MEMBERS, 1024, "gzip members or zstd frames of one body")                             \
     X(CHALLENGE, 4096, "bytes of one parameter of a challenge")                                    \
+    X(AUTH_TURNS, 8, "requests of one authentication")                                             \
+    X(DIGEST_ORIGINS, 256, "origins whose Digest challenge is remembered")                         \
+    X(DIGEST_ANSWERS, 2, "Digest answers to one request, the second to a stale nonce")             \
     X(NETRC_FILE, 1024 * 1024, "bytes of a netrc file")                                            \
     X(COOKIE, 4096, "bytes of a cookie's name and value")                                          \
     X(COOKIE_ATTRIBUTE, 1024, "bytes of one attribute of a cookie")                                \

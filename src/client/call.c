@@ -211,9 +211,9 @@ static bool is_for_the_caller(const struct weft__call *call, const weft_response
     return call->stream || weft__redirect_wanted(call, response);
 }
 
-static int load(struct weft__call *call, weft_response **response)
+static int load_now(struct weft__call *call, weft_response **response)
 {
-    if (is_for_the_caller(call, *response))
+    if (is_for_the_caller(call, *response) || (*response)->in_memory)
         return 0;
     int err = weft__response_load(*response);
     if (err < 0) {
@@ -221,6 +221,11 @@ static int load(struct weft__call *call, weft_response **response)
         *response = NULL;
     }
     return err;
+}
+
+static int load(struct weft__call *call, weft_response **response)
+{
+    return weft__auth_holds(call, *response) ? 0 : load_now(call, response);
 }
 
 /* An attempt up to the end of what the caller will look at, or up to a response to retry. */
@@ -289,6 +294,8 @@ static int set_fields(struct weft__call *call, const struct weft__retrying *retr
     call->again = true;
     if (err == 0)
         err = weft__call_set_cookies(call);
+    if (err == 0)
+        err = weft__auth_before(call);
     return err < 0 ? err : weft__request_set_number(call, retrying->policy.attempt_field);
 }
 
@@ -338,6 +345,29 @@ static int hop(struct weft__call *call, struct weft__retrying *retrying, weft_re
     }
 }
 
+/* A hop, and what whoever speaks for the call makes of the answer. */
+static int whole_hop(struct weft__call *call, struct weft__retrying *retrying, weft_response **ret)
+{
+    for (;;) {
+        weft_response *response = NULL;
+        int result = hop(call, retrying, &response);
+        if (result < 0)
+            return result;
+        response->url = call->url; /* to be asked for; it stays the call's */
+        result = weft__auth_after(call, response);
+        response->url = NULL;
+        if (result == 0) {
+            *ret = response;
+            return load_now(call, ret);
+        }
+        if (result > 0)
+            weft__response_discard(response);
+        weft_response_free(response);
+        if (result < 0)
+            return result;
+    }
+}
+
 static int all_hops(struct weft__call *call, struct weft__retrying *retrying, weft_response **ret)
 {
     for (;;) {
@@ -346,7 +376,7 @@ static int all_hops(struct weft__call *call, struct weft__retrying *retrying, we
         if (call->settings.retry != NULL)
             err = weft__health_call(call->client, call->url);
         if (err == 0)
-            err = hop(call, retrying, &response);
+            err = whole_hop(call, retrying, &response);
         if (err < 0)
             return err;
         if (!weft__redirect_wanted(call, response)) {
@@ -449,6 +479,7 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
         .settings = client->settings,
         .stream = stream,
     };
+    weft__headers_init(&call.auth_fields);
     int err = weft__request_init(&call, url);
     if (err < 0) {
         char shown[WEFT__URL_SHOWN];
@@ -456,6 +487,7 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
         weft__request_done(&call);
         return weft__fail_prefix(err, "%s", shown);
     }
+    call.was_secure = strcmp(weft_url_scheme(call.url), "https") == 0;
     err = weft__client_pool(client, &call.pool);
     if (err == 0) {
         weft__client_ref(client);
@@ -464,6 +496,7 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
         weft__pool_leave(call.pool);
         weft__client_unref(client);
     }
+    weft__headers_done(&call.auth_fields);
     weft__request_done(&call);
     return err;
 }

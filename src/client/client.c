@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "client/auth_int.h"
 #include "client/client_int.h"
 #include "tls/tls_int.h"
 #include "client/cookies_int.h"
@@ -125,6 +126,15 @@ static int set_retry(weft_client *client, const weft_retry_policy *policy)
 static int set_credentials(weft_client *client, const weft_client_options *options)
 {
     char *value = NULL;
+    if (options->auth != NULL) {
+        if (options->bearer != NULL || options->username != NULL)
+            return weft__fail(-EINVAL, "a client has one of auth, bearer and username");
+        const char *fixed = weft__auth_fixed_value(options->auth);
+        if (fixed != NULL)
+            return weft_headers_set(&client->headers, "Authorization", fixed);
+        client->auth = weft_auth_ref(options->auth);
+        return 0;
+    }
     if (options->bearer != NULL) {
         if (options->username != NULL)
             return weft__fail(-EINVAL, "a client has either bearer or username, not both");
@@ -276,6 +286,7 @@ void weft__client_unref(weft_client *client)
     weft__ways_done(&client->ways);
     weft_url_free(client->base);
     weft_cookies_free(client->cookies);
+    weft_auth_free(client->auth);
     weft__headers_done(&client->headers);
     weft__headers_done(&client->open_headers);
     weft__free(client->params);

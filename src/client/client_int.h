@@ -11,6 +11,7 @@
  *   conn.c      one connection: dialling, its buffer, its errors
  *   conn_h1.c   one exchange over it
  *   cookies.c, cookies_call.c   the jar, and what calls put into it and take
+ *   auth.c, auth_digest.c, auth_token.c   who speaks for a call, and how
  *   redirect.c  where a redirect leads, and what may go there
  *   retry.c     which failures and statuses are worth another attempt
  *   hedge.c     a second request beside a slow one
@@ -29,6 +30,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include <weft/auth.h>
 #include <weft/client.h>
 #include <weft/cookie.h>
 #include <weft/limit.h>
@@ -100,6 +102,7 @@ struct weft_client {
     weft_tls_options *tls_options;
     struct weft__ways ways;
     weft_cookies *cookies; /* NULL: none; it has a lock of its own */
+    weft_auth *auth;       /* NULL: none, or one whose field is among the default ones */
     bool close;            /* the default fields say "Connection: close" */
 
     /* Instead of DNS, TCP and TLS; set before the first call. */
@@ -311,6 +314,7 @@ struct weft__call {
     struct weft__segments *segments; /* of a file or a form with files; NULL: none */
     struct weft__source source;      /* where reads_body gets it from */
     uint64_t uploaded;               /* bytes of the body, by this attempt */
+    char *userinfo;                  /* of the first URL, as Authorization; NULL: none */
     const void *body;
     size_t body_len;
     bool has_body;
@@ -322,6 +326,12 @@ struct weft__call {
     bool became_get;          /* a redirect has made it one */
     bool expects;             /* the server is asked before the body is sent */
     bool unexpected;          /* a server has refused that */
+    bool was_secure;          /* the first hop's URL is https */
+    weft_auth *auth;          /* of this hop, the client's or the options'; NULL: none */
+    weft_headers auth_fields; /* what it adds to the next request */
+    int auth_turn;            /* requests that it has asked for at this hop */
+    bool auth_begun;          /* it has been asked for the first one */
+    uint64_t auth_number;     /* of the token that it used */
     bool again;               /* the fields are those of a request before this one */
     bool close;               /* our fields say "Connection: close" */
     bool sent;                /* bytes of this attempt's request may have left */
@@ -348,6 +358,8 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
 int weft__request_init(struct weft__call *call, const char *url);
 /* The fields of the present hop, after url, method or foreign have changed. */
 int weft__request_set_headers(struct weft__call *call);
+/* Is the present hop at the origin that the client's secrets are for? */
+bool weft__request_is_home(const struct weft__call *call);
 /* Makes the fields of this hop the call's own, where they are the client's. */
 int weft__request_own(struct weft__call *call);
 /* The number of the attempt in its own field, if the policy has one. */
@@ -391,6 +403,15 @@ int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *re
 int weft__call_set_cookies(struct weft__call *call);
 /* Takes in what a response sets. */
 int weft__call_receive_cookies(const struct weft__call *call, const weft_response *response);
+
+/* The fields of who speaks for the call, on top of those of the hop. */
+int weft__auth_before(struct weft__call *call);
+/* 1: the request is to be sent again; 0: the response is the caller's; or an error. */
+int weft__auth_after(struct weft__call *call, weft_response *response);
+/* May it be answered by another request, and its body be of no interest to the caller? */
+bool weft__auth_holds(const struct weft__call *call, const weft_response *response);
+/* Another hop begins. */
+void weft__auth_leave(struct weft__call *call);
 
 /* Does this response lead elsewhere, with a Location that says where? */
 bool weft__redirect_wanted(const struct weft__call *call, const weft_response *response);

@@ -94,5 +94,6 @@ int weft__redirect_follow(struct weft__call *call, const weft_response *response
         call->became_get = true;
     }
     call->again = true;
+    weft__auth_leave(call);
     return 0;
 }

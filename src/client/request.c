@@ -205,23 +205,18 @@ int weft__basic_value(const char *username, size_t username_len, const char *pas
     return 0;
 }
 
-/* Userinfo of the URL, where nothing else says who we are. */
-static int set_userinfo(struct weft__call *call)
+/* Userinfo of the URL as a field's value; that of a Location counts for nothing. */
+static int take_userinfo(struct weft__call *call)
 {
     const char *username = weft_url_username(call->url);
     const char *password = weft_url_password(call->url);
-    if (weft_headers_get(&call->own, "authorization") != NULL)
-        return 0;
     char *plain = weft__alloc(strlen(username) + strlen(password) + 1);
     if (plain == NULL)
         return weft__fail_nomem();
     size_t username_len = percent_decode(username, plain);
     size_t password_len = percent_decode(password, plain + username_len);
-    char *value = NULL;
-    int err = weft__basic_value(plain, username_len, plain + username_len, password_len, &value);
-    if (err == 0)
-        err = weft_headers_set(&call->own, "Authorization", value);
-    weft__free(value);
+    int err =
+        weft__basic_value(plain, username_len, plain + username_len, password_len, &call->userinfo);
     weft__free(plain);
     return err;
 }
@@ -281,7 +276,7 @@ static int set_range_coding(struct weft__call *call)
     return weft_headers_set(&call->own, "Accept-Encoding", "identity");
 }
 
-static bool is_home(const struct weft__call *call)
+bool weft__request_is_home(const struct weft__call *call)
 {
     const weft_client *client = call->client;
     if (call->foreign)
@@ -336,9 +331,9 @@ int weft__request_set_headers(struct weft__call *call)
 {
     const weft_client *client = call->client;
     const weft_request_options *options = call->options;
-    bool home = is_home(call);
+    bool home = weft__request_is_home(call);
     const weft_headers *common = home ? &client->headers : &client->open_headers;
-    bool userinfo = !call->foreign && has_userinfo(call->url);
+    bool userinfo = !call->foreign && call->userinfo != NULL;
     call->headers = common;
     call->close = client->close;
     call->expects = false;
@@ -360,8 +355,8 @@ int weft__request_set_headers(struct weft__call *call)
         err = set_idempotency_key(call);
     if (err == 0)
         err = set_expectation(call);
-    if (err == 0 && userinfo)
-        err = set_userinfo(call);
+    if (err == 0 && userinfo && weft_headers_get(&call->own, "authorization") == NULL)
+        err = weft_headers_set(&call->own, "Authorization", call->userinfo);
     if (err == 0 && call->redirects > 0)
         weft_headers_remove(&call->own, "host");
     if (err == 0 && call->became_get)
@@ -455,6 +450,8 @@ int weft__request_init(struct weft__call *call, const char *url)
         err = set_url(call, url);
     if (err == 0)
         err = weft__body_init(call);
+    if (err == 0 && has_userinfo(call->url))
+        err = take_userinfo(call);
     if (err == 0)
         err = weft__request_set_headers(call);
     return err;
@@ -465,4 +462,5 @@ void weft__request_done(struct weft__call *call)
     weft_url_free(call->url);
     weft__headers_done(&call->own);
     weft__body_done(call);
+    weft__free(call->userinfo);
 }

@@ -78,9 +78,9 @@ int weft__digest_answer(struct weft__digest *digest, const struct weft__digest_r
 /*
  * The entry of a host in the text of a netrc file: 1, and the two texts, which may be empty, are
  * weft__free()d; 0: none; -EINVAL: it is not such a file; -ENOMEM.  The first entry of a host
- * counts, and "default" for hosts without one.
+ * counts, and with or_default that of "default" for hosts without one.
  */
-int weft__netrc_find(const char *text, size_t len, const char *host, char **ret_login,
-                     char **ret_password);
+int weft__netrc_find(const char *text, size_t len, const char *host, bool or_default,
+                     char **ret_login, char **ret_password);
 
 #endif

@@ -171,10 +171,10 @@ static int take_keyword(struct reader *reader, struct search *search)
     return weft__fail(-EINVAL, "netrc, line %u: an unknown keyword", reader->line);
 }
 
-static int give(struct search *search, char **ret_login, char **ret_password)
+static int give(struct search *search, bool or_default, char **ret_login, char **ret_password)
 {
     struct entry *entry = search->has_found ? &search->found : &search->standard;
-    if (!search->has_found && !search->has_standard)
+    if (!search->has_found && !(or_default && search->has_standard))
         return 0;
     if (entry->login == NULL)
         entry->login = weft__strdup("");
@@ -188,8 +188,8 @@ static int give(struct search *search, char **ret_login, char **ret_password)
     return 1;
 }
 
-int weft__netrc_find(const char *text, size_t len, const char *host, char **ret_login,
-                     char **ret_password)
+int weft__netrc_find(const char *text, size_t len, const char *host, bool or_default,
+                     char **ret_login, char **ret_password)
 {
     struct reader reader = {.at = text, .end = text + len, .line = 1};
     struct search search = {.host = host};
@@ -201,7 +201,7 @@ int weft__netrc_find(const char *text, size_t len, const char *host, char **ret_
             break;
     }
     if (result == 0)
-        result = give(&search, ret_login, ret_password);
+        result = give(&search, or_default, ret_login, ret_password);
     entry_done(&search.found);
     entry_done(&search.standard);
     entry_done(&search.other);

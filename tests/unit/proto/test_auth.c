@@ -224,7 +224,7 @@ TEST(digest_user_names_that_break_it_are_refused)
 
 static int netrc(const char *text, const char *host, char **login, char **password)
 {
-    return weft__netrc_find(text, strlen(text), host, login, password);
+    return weft__netrc_find(text, strlen(text), host, true, login, password);
 }
 
 TEST(netrc_entries_are_found)
