@@ -326,7 +326,7 @@ static int take_step(const struct custom *custom, struct weft__call *call, weft_
         .size = sizeof step,
         .method = call->method,
         .url = weft_url_href(call->url),
-        .target = weft_url_target(call->url),
+        .target = weft__request_target(call),
         .body = call->has_body && !call->reads_body ? call->body : NULL,
         .body_len = call->has_body && !call->reads_body ? call->body_len : 0,
         .response = response,

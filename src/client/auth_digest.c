@@ -121,7 +121,7 @@ static int digest_before(weft_auth *auth, struct weft__call *call)
     if (known != NULL && err == 0) {
         const struct weft__digest_request request = {
             .method = call->method,
-            .target = weft_url_target(call->url),
+            .target = weft__request_target(call),
             .username = digest->username,
             .password = digest->password,
             .cnonce = cnonce,
