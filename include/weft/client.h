@@ -47,7 +47,7 @@ typedef struct weft_client_options {
     const char *ca_file;     /* PEM, instead of the system's store */
     const char *ca_dir;
     int follow_redirects;           /* default off */
-    int max_redirects;              /* default 20 */
+    int max_redirects;              /* default 20; negative: none */
     int raise_for_status;           /* default off: a 4xx or 5xx is a response, not an error */
     const weft_retry_policy *retry; /* copies; default none */
     weft_limits *limits;   /* keeps until the client and its responses are freed: each attempt waits
@@ -83,6 +83,9 @@ typedef struct weft_client_options {
                                  with WEFT_EREAD_TIMEOUT; default none */
     int64_t low_speed_time;      /* over how long that is looked at; default 30 s */
     weft_auth *auth;             /* keeps; instead of bearer or username */
+    bool https_only;             /* URLs, those of redirects too, that are not https are refused */
+    const char *const *secret_fields; /* names of more fields that no other origin may see; ends
+                                         with NULL */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 
@@ -160,7 +163,8 @@ typedef struct weft_request_options {
     const weft_pair *proxy_headers; /* for this proxy alone; ends with {0} */
     const char *server_name;        /* to ask the first server for by TLS, and to check its
                                        certificate for, instead of the URL's host */
-    weft_auth *auth; /* borrows; instead of the client's and the URL's; WEFT_AUTH_NONE: nobody */
+    weft_auth *auth;   /* borrows; instead of the client's and the URL's; WEFT_AUTH_NONE: nobody */
+    int max_redirects; /* negative: none */
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)
@@ -305,6 +309,50 @@ WEFT_API int weft_client_stream(weft_client *client, const char *method, const c
                                 const weft_request_options *options, weft_response **ret);
 
 /* ---- the pool ---- */
+
+/**
+ * weft_response_next_url() - where a redirect that was not followed leads
+ * @response: borrows.
+ * @ret:      gives, free with weft_free().
+ *
+ * With weft_response_next_method() it is the next request.  Whether the place is another origin,
+ * that must not see what was secret, is for the caller to look at.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -ENOENT no 301, 302, 303, 307 or 308 with a Location; WEFT_EREMOTE_PROTOCOL one that
+ *           is no URL, or several that differ; -ENOMEM.
+ * Source:   httpx.Response.next_request.
+ * Since:    0.1
+ */
+WEFT_API int weft_response_next_url(const weft_response *response, char **ret);
+
+/**
+ * weft_response_next_method() - the method that a redirect asks for
+ * @response: borrows.
+ *
+ * Where it is "GET" and was not, the body and the fields that describe it stay behind.
+ *
+ * Suspends: never.
+ * Return:   lends until the response is freed; NULL for no redirect.
+ * Source:   httpx.Response.next_request.
+ * Since:    0.1
+ */
+WEFT_API const char *weft_response_next_method(const weft_response *response);
+
+/**
+ * weft_response_history() - a response before this one: a redirect, or a 401 that was answered
+ * @response: borrows.
+ * @index:    0: the first.
+ *
+ * Its body was dropped.
+ *
+ * Suspends: never.
+ * Return:   lends until response is freed; NULL: there were not so many.
+ * Source:   httpx.Response.history.
+ * Since:    0.1
+ */
+WEFT_API const weft_response *weft_response_history(const weft_response *response, size_t index);
 
 typedef struct weft_pool_stats {
     size_t size;

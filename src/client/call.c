@@ -361,10 +361,13 @@ static int whole_hop(struct weft__call *call, struct weft__retrying *retrying, w
             return load_now(call, ret);
         }
         if (result > 0)
-            weft__response_discard(response);
-        weft_response_free(response);
-        if (result < 0)
+            result = weft_url_parse(weft_url_href(call->url), NULL, &response->url);
+        if (result < 0) {
+            weft_response_free(response);
             return result;
+        }
+        weft__response_discard(response);
+        weft__call_remember(call, response);
     }
 }
 
@@ -384,11 +387,12 @@ static int all_hops(struct weft__call *call, struct weft__retrying *retrying, we
             return 0;
         }
         err = weft__redirect_follow(call, response);
-        if (err == 0)
-            weft__response_discard(response);
-        weft_response_free(response);
-        if (err < 0)
+        if (err < 0) {
+            weft_response_free(response);
             return err;
+        }
+        weft__response_discard(response);
+        weft__call_remember(call, response);
     }
 }
 
@@ -418,6 +422,8 @@ static int finish(struct weft__call *call, const struct weft__retrying *retrying
     if (err == 0) {
         response->attempts = state->number;
         response->redirects = call->redirects;
+        response->previous = call->history;
+        call->history = NULL;
         response->url = call->url;
         call->url = NULL;
         if (call->settings.raise_for_status)
@@ -481,6 +487,8 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
     };
     weft__headers_init(&call.auth_fields);
     int err = weft__request_init(&call, url);
+    if (err == 0)
+        err = weft__redirect_check(&call);
     if (err < 0) {
         char shown[WEFT__URL_SHOWN];
         weft__url_show(url != NULL ? url : "", shown);
@@ -496,6 +504,7 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
         weft__pool_leave(call.pool);
         weft__client_unref(client);
     }
+    weft_response_free(call.history);
     weft__headers_done(&call.auth_fields);
     weft__request_done(&call);
     return err;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/str.h"
 #include "client/auth_int.h"
 #include "client/client_int.h"
 #include "tls/tls_int.h"
@@ -104,6 +105,37 @@ int weft__copy_pairs(const weft_pair *pairs, weft_pair **ret)
     return 0;
 }
 
+/* One block: the pointers, and the texts behind them. */
+static int copy_names(const char *const *names, char ***ret)
+{
+    size_t n = 0;
+    size_t bytes = 0;
+    for (; names != NULL && names[n] != NULL; n++)
+        bytes += strlen(names[n]) + 1;
+    if (n == 0)
+        return 0;
+    char **copy = weft__calloc(1, (n + 1) * sizeof *copy + bytes);
+    if (copy == NULL)
+        return weft__fail_nomem();
+    char *text = (char *)(copy + n + 1);
+    for (size_t i = 0; i < n; i++) {
+        size_t size = strlen(names[i]) + 1;
+        copy[i] = memcpy(text, names[i], size);
+        text += size;
+    }
+    *ret = copy;
+    return 0;
+}
+
+bool weft__client_is_secret(const weft_client *client, const char *name, size_t len)
+{
+    for (char **at = client->secret_fields; at != NULL && *at != NULL; at++) {
+        if (weft__ieq_n(*at, strlen(*at), name, len))
+            return true;
+    }
+    return weft__header_is_secret(name, len);
+}
+
 static int set_retry(weft_client *client, const weft_retry_policy *policy)
 {
     size_t n = 0;
@@ -170,12 +202,12 @@ static int set_headers(weft_client *client, const weft_client_options *options)
     if (err == 0)
         err = set_credentials(client, options);
     if (err == 0)
-        err = weft__request_merge(headers, options->headers, false);
+        err = weft__request_merge(headers, options->headers, NULL);
     if (err == 0)
         err = weft__request_check_headers(headers, &client->close);
     for (size_t i = 0; err == 0 && i < headers->len; i++) {
         const struct weft__header *entry = &headers->entries[i];
-        if (!weft__header_is_secret(weft__header_name(headers, i), entry->name_len))
+        if (!weft__client_is_secret(client, weft__header_name(headers, i), entry->name_len))
             err = weft__headers_append_raw(&client->open_headers, weft__header_name(headers, i),
                                            entry->name_len, weft__header_value(headers, i),
                                            entry->value_len);
@@ -227,6 +259,8 @@ static int configure(weft_client *client, const weft_client_options *options)
     if (err == 0)
         err = set_base(client, options->base_url);
     if (err == 0)
+        err = copy_names(options->secret_fields, &client->secret_fields);
+    if (err == 0)
         err = set_headers(client, options);
     if (err == 0)
         err = weft__copy_pairs(options->params, &client->params);
@@ -238,6 +272,7 @@ static int configure(weft_client *client, const weft_client_options *options)
         err = weft__ways_init(&client->ways, options);
     if (err == 0)
         err = set_cookies(client, options);
+    client->https_only = options->https_only;
     return err;
 }
 
@@ -287,6 +322,7 @@ void weft__client_unref(weft_client *client)
     weft_url_free(client->base);
     weft_cookies_free(client->cookies);
     weft_auth_free(client->auth);
+    weft__free(client->secret_fields);
     weft__headers_done(&client->headers);
     weft__headers_done(&client->open_headers);
     weft__free(client->params);

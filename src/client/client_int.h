@@ -103,7 +103,9 @@ struct weft_client {
     struct weft__ways ways;
     weft_cookies *cookies; /* NULL: none; it has a lock of its own */
     weft_auth *auth;       /* NULL: none, or one whose field is among the default ones */
-    bool close;            /* the default fields say "Connection: close" */
+    char **secret_fields;  /* NULL: none but those that are secret anyhow */
+    bool https_only;
+    bool close; /* the default fields say "Connection: close" */
 
     /* Instead of DNS, TCP and TLS; set before the first call. */
     int (*dial)(void *userdata, const weft_url *url, weft_stream **ret);
@@ -342,6 +344,7 @@ struct weft__call {
     weft_address avoid;       /* whose connection has failed; empty: none */
     int number;               /* of this attempt */
     int redirects;
+    weft_response *history; /* what came before, newest first */
     int64_t started;
     struct weft__way way; /* while there is an attempt */
 };
@@ -372,10 +375,12 @@ const char *weft__request_target(const struct weft__call *call);
 /* http or https, with a host. */
 int weft__request_check_url(const weft_url *url);
 /*
- * Sets fields in place of those of the same name; a NULL value removes them.  foreign: secret
- * ones are left out.
+ * Sets fields in place of those of the same name; a NULL value removes them.  away: what is
+ * secret for that client is left out; NULL: nothing is.
  */
-int weft__request_merge(weft_headers *headers, const weft_pair *pairs, bool foreign);
+int weft__request_merge(weft_headers *headers, const weft_pair *pairs, const weft_client *away);
+/* By its name, or because the client's options say so. */
+bool weft__client_is_secret(const weft_client *client, const char *name, size_t len);
 /* Host is one; do the fields ask for the end of the connection? */
 int weft__request_check_headers(const weft_headers *headers, bool *ret_close);
 /* Without its percent escapes: weft__free(); NULL: no memory. */
@@ -416,7 +421,11 @@ void weft__auth_leave(struct weft__call *call);
 /* Does this response lead elsewhere, with a Location that says where? */
 bool weft__redirect_wanted(const struct weft__call *call, const weft_response *response);
 /* Makes the call that of the next hop. */
-int weft__redirect_follow(struct weft__call *call, const weft_response *response);
+int weft__redirect_follow(struct weft__call *call, weft_response *response);
+/* May the call go to its first URL? */
+int weft__redirect_check(const struct weft__call *call);
+/* Takes a response that the final one has in its history. */
+void weft__call_remember(struct weft__call *call, weft_response *response);
 
 /* What is kept of the attempts of a call. */
 struct weft__retrying {
@@ -498,6 +507,7 @@ struct weft_response {
     int attempts;
     int redirects;
     weft_retry_entry *history; /* NULL: there was one attempt */
+    weft_response *previous;   /* a redirect that led here, or a 401 that was answered */
     size_t n_history;
     enum weft__taking taking;
     int error;      /* why the body cannot be read any more; 0: none */

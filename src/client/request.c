@@ -43,6 +43,8 @@ static int merge_settings(struct weft__settings *settings, const weft_request_op
         settings->body_max = options->body_max;
     if (options->follow_redirects != 0)
         settings->follow_redirects = options->follow_redirects > 0;
+    if (options->max_redirects != 0)
+        settings->max_redirects = options->max_redirects > 0 ? options->max_redirects : 0;
     if (options->raise_for_status != 0)
         settings->raise_for_status = options->raise_for_status > 0;
     if (options->decode != 0)
@@ -119,14 +121,14 @@ static bool is_framing(const char *name)
 }
 
 /* Sets fields in place of those of the same name; a NULL value removes them. */
-static int merge_fields(weft_headers *headers, const weft_pair *pairs, bool foreign)
+static int merge_fields(weft_headers *headers, const weft_pair *pairs, const weft_client *away)
 {
     const weft_pair *first = pairs;
     for (; pairs != NULL && pairs->name != NULL; pairs++) {
         int err = 0;
         if (is_framing(pairs->name))
             continue;
-        if (foreign && weft__header_is_secret(pairs->name, strlen(pairs->name)))
+        if (away != NULL && weft__client_is_secret(away, pairs->name, strlen(pairs->name)))
             continue;
         if (pairs->value == NULL)
             weft_headers_remove(headers, pairs->name);
@@ -140,14 +142,14 @@ static int merge_fields(weft_headers *headers, const weft_pair *pairs, bool fore
     return 0;
 }
 
-int weft__request_merge(weft_headers *headers, const weft_pair *pairs, bool foreign)
+int weft__request_merge(weft_headers *headers, const weft_pair *pairs, const weft_client *away)
 {
     for (const weft_pair *pair = pairs; pair != NULL && pair->name != NULL; pair++) {
         if (is_framing(pair->name))
             return weft__fail(WEFT_ELOCAL_PROTOCOL, "%s belongs to one request, not to all",
                               pair->name);
     }
-    return merge_fields(headers, pairs, foreign);
+    return merge_fields(headers, pairs, away);
 }
 
 static size_t percent_decode(const char *text, char *to)
@@ -345,7 +347,7 @@ int weft__request_set_headers(struct weft__call *call)
     if (err == 0 && call->content_type != NULL)
         err = weft_headers_set(&call->own, "Content-Type", call->content_type);
     if (err == 0)
-        err = merge_fields(&call->own, options->headers, call->foreign);
+        err = merge_fields(&call->own, options->headers, call->foreign ? client : NULL);
     /* Its boundary is that of the body. */
     if (err == 0 && call->own_type != NULL && call->options->multipart != NULL && !call->became_get)
         err = weft_headers_set(&call->own, "Content-Type", call->own_type);
@@ -390,7 +392,7 @@ int weft__request_set_number(struct weft__call *call, const char *field)
 {
     char number[16];
     if (field == NULL || call->settings.retry == NULL ||
-        (call->foreign && weft__header_is_secret(field, strlen(field))))
+        (call->foreign && weft__client_is_secret(call->client, field, strlen(field))))
         return 0;
     snprintf(number, sizeof number, "%d", call->number);
     int err = weft__request_own(call);

@@ -448,10 +448,8 @@ static void skip_buffered(weft_response *response)
     leave_connection(response, result == WEFT__H1_END);
 }
 
-void weft_response_free(weft_response *response)
+static void free_one(weft_response *response)
 {
-    if (response == NULL)
-        return;
     if (response->conn != NULL)
         skip_buffered(response);
     weft__decoder_free(response->decoder);
@@ -462,4 +460,13 @@ void weft_response_free(weft_response *response)
     weft__free(response->own_reason);
     weft__free(response->history);
     weft__free(response);
+}
+
+void weft_response_free(weft_response *response)
+{
+    while (response != NULL) {
+        weft_response *previous = response->previous;
+        free_one(response);
+        response = previous;
+    }
 }

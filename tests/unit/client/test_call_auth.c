@@ -1,4 +1,4 @@
-/* Who speaks for a call: fixed credentials, Digest, netrc, flows, tokens. */
+/* Who speaks for a call: fixed credentials, Digest, netrc, flows. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,58 +7,11 @@
 #include <weft.h>
 #include <weft/testing.h>
 
+#include "call_world.h"
 #include "client/client_int.h"
 #include "fault.h"
 #include "test.h"
 #include "wire.h"
-
-#define URL    "http://example.org/x?q=1"
-#define EMPTY  "Content-Length: 0\r\n\r\n"
-#define GOOD   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define DENIED "HTTP/1.1 401 Unauthorized\r\n"
-#define AWAY   "HTTP/1.1 302 Found\r\nLocation: http://other.org/y\r\n" EMPTY
-#define BACK   "HTTP/1.1 302 Found\r\nLocation: http://example.org/z\r\n" EMPTY
-#define ASKS   DENIED "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"\r\n" EMPTY
-#define ASKS2  DENIED "WWW-Authenticate: Digest realm=\"r\", nonce=\"n2\", qop=\"auth\"\r\n" EMPTY
-#define STALE                                                                                      \
-    DENIED "WWW-Authenticate: Digest realm=\"r\", nonce=\"n2\", qop=\"auth\", "                    \
-           "stale=true\r\n" EMPTY
-
-struct world {
-    struct wire wire;
-    weft_client *client;
-    weft_auth *auth;
-};
-
-static void begin(struct world *world, const struct wire_answer *answers, size_t n, weft_auth *auth,
-                  const weft_client_options *options)
-{
-    weft_client_options all = *options;
-    all.auth = auth;
-    wire_start(&world->wire, answers, n);
-    ASSERT_OK(weft_client_new(&all, &world->client));
-    wire_serve(&world->wire, world->client);
-    world->auth = auth;
-}
-
-static void end(struct world *world)
-{
-    weft_client_free(world->client);
-    wire_stop(&world->wire);
-    weft_auth_free(world->auth);
-}
-
-static int request(struct world *world, const char *method, const char *url,
-                   const weft_request_options *options)
-{
-    weft_response *response;
-    int status = weft_client_request(world->client, method, url, options, &response);
-    if (status < 0)
-        return status;
-    status = weft_response_status(response);
-    weft_response_free(response);
-    return status;
-}
 
 static weft_auth *digest(void)
 {
@@ -66,15 +19,6 @@ static weft_auth *digest(void)
     ASSERT_OK(weft_auth_digest("kim", "se\"cret", &auth));
     return auth;
 }
-
-#define BEGIN(auth, ...)                                                                           \
-    struct world world;                                                                            \
-    begin(&world, answers, sizeof answers / sizeof answers[0], (auth), WEFT_CLIENT(__VA_ARGS__))
-#define GET(...)        request(&world, "GET", URL, WEFT_REQUEST(__VA_ARGS__))
-#define SENT(n, text)   ASSERT_STR_HAS(world.wire.requests[n], text)
-#define UNSENT(n, text) ASSERT_STR_LACKS(world.wire.requests[n], text)
-#define NOBODY(n)       UNSENT(n, "Authorization")
-#define PAIRS(...)      ((const weft_pair[]){__VA_ARGS__, {0}})
 
 /* ---- the same for all requests ---- */
 
@@ -598,196 +542,6 @@ VIRTUAL_TEST(flow_without_an_end_is_ended)
     end(&world);
 }
 
-/* ---- tokens ---- */
-
-struct source {
-    int fetches;
-    int fails; /* the first so many */
-    int64_t takes;
-    int64_t lifetime;
-};
-
-static int fetch(void *userdata, weft_token *token)
-{
-    struct source *source = userdata;
-    char text[16];
-    int n = ++source->fetches;
-    int err = source->takes > 0 ? weft_sleep(source->takes) : 0;
-    if (err < 0)
-        return err;
-    if (n <= source->fails)
-        return -EACCES;
-    snprintf(text, sizeof text, "t%d", n);
-    return weft_token_set(token, text, source->lifetime);
-}
-
-static weft_auth *token(struct source *source)
-{
-    weft_auth *auth;
-    if (source->lifetime == 0)
-        source->lifetime = WEFT_FOREVER;
-    ASSERT_OK(weft_auth_token(WEFT_AUTH_TOKEN(.fetch = fetch, .userdata = source), &auth));
-    return auth;
-}
-
-VIRTUAL_TEST(token_is_fetched_at_the_first_request_and_kept)
-{
-    static const struct wire_answer answers[] = {{GOOD}};
-    struct source source = {0};
-    BEGIN(token(&source));
-    ASSERT_INT_EQ(source.fetches, 0);
-    ASSERT_INT_EQ(GET(), 200);
-    ASSERT_INT_EQ(GET(), 200);
-    SENT(0, "\r\nAuthorization: Bearer t1\r\n");
-    SENT(1, "\r\nAuthorization: Bearer t1\r\n");
-    ASSERT_INT_EQ(source.fetches, 1);
-    end(&world);
-}
-
-VIRTUAL_TEST(token_is_renewed_before_it_ends)
-{
-    static const struct wire_answer answers[] = {{GOOD}};
-    struct source source = {.lifetime = WEFT_SEC(60)};
-    BEGIN(token(&source));
-    ASSERT_INT_EQ(GET(), 200);
-    ASSERT_OK(weft_sleep(WEFT_SEC(49)));
-    ASSERT_INT_EQ(GET(), 200);
-    ASSERT_INT_EQ(source.fetches, 1);
-    ASSERT_OK(weft_sleep(WEFT_SEC(2)));
-    ASSERT_INT_EQ(GET(), 200);
-    ASSERT_INT_EQ(source.fetches, 2);
-    SENT(2, "Bearer t2");
-    end(&world);
-}
-
-VIRTUAL_TEST(token_that_is_refused_is_renewed_once)
-{
-    static const struct wire_answer answers[] = {{GOOD}, {DENIED EMPTY}, {GOOD}, {DENIED EMPTY}};
-    struct source source = {0};
-    BEGIN(token(&source));
-    ASSERT_INT_EQ(GET(), 200);
-    ASSERT_INT_EQ(GET(), 200);
-    SENT(1, "Bearer t1");
-    SENT(2, "Bearer t2");
-    ASSERT_INT_EQ(GET(), 401);
-    ASSERT_INT_EQ(world.wire.n_requests, 5);
-    ASSERT_INT_EQ(source.fetches, 3);
-    end(&world);
-}
-
-VIRTUAL_TEST(token_is_not_for_another_origin)
-{
-    static const struct wire_answer answers[] = {{AWAY}, {DENIED EMPTY}};
-    struct source source = {0};
-    BEGIN(token(&source), .follow_redirects = WEFT_ON);
-    ASSERT_INT_EQ(GET(), 401);
-    NOBODY(1);
-    ASSERT_INT_EQ(world.wire.n_requests, 2);
-    ASSERT_INT_EQ(source.fetches, 1);
-    end(&world);
-}
-
-static int get_one(void *arg)
-{
-    struct world *world = *(struct world **)arg;
-    return request(world, "GET", URL, NULL);
-}
-
-struct one {
-    struct world *world;
-    int result;
-};
-
-static int get_in_group(void *arg)
-{
-    struct one *one = arg;
-    one->result = request(one->world, "GET", URL, NULL);
-    return 0;
-}
-
-static int get_many(struct world *world, int results[20])
-{
-    struct one ones[20];
-    weft_call calls[20];
-    for (int i = 0; i < 20; i++) {
-        ones[i].world = world;
-        calls[i] = (weft_call){get_in_group, &ones[i]};
-    }
-    int err = weft_gather(calls, 20, NULL);
-    for (int i = 0; i < 20; i++)
-        results[i] = ones[i].result;
-    return err;
-}
-
-VIRTUAL_TEST(token_is_fetched_once_for_many_tasks)
-{
-    static const struct wire_answer answers[] = {{GOOD}};
-    struct source source = {.takes = WEFT_SEC(1)};
-    int results[20];
-    BEGIN(token(&source));
-    int64_t began = weft_now();
-    ASSERT_OK(get_many(&world, results));
-    for (int i = 0; i < 20; i++)
-        ASSERT_INT_EQ(results[i], 200);
-    ASSERT_INT_EQ(source.fetches, 1);
-    ASSERT_INT_EQ(weft_now() - began, WEFT_SEC(1));
-    end(&world);
-}
-
-VIRTUAL_TEST(token_that_cannot_be_fetched_fails_those_who_waited_and_no_others)
-{
-    static const struct wire_answer answers[] = {{GOOD}};
-    struct source source = {.takes = WEFT_SEC(1), .fails = 1};
-    int results[20];
-    BEGIN(token(&source));
-    ASSERT_OK(get_many(&world, results));
-    for (int i = 0; i < 20; i++)
-        ASSERT_INT_EQ(results[i], -EACCES);
-    ASSERT_INT_EQ(source.fetches, 1);
-    ASSERT_INT_EQ(world.wire.n_requests, 0);
-    ASSERT_INT_EQ(GET(), 200);
-    ASSERT_INT_EQ(source.fetches, 2);
-    end(&world);
-}
-
-VIRTUAL_TEST(token_whose_fetch_is_cancelled_is_fetched_by_the_next)
-{
-    static const struct wire_answer answers[] = {{GOOD}};
-    struct source source = {.takes = WEFT_SEC(2)};
-    weft_group group;
-    struct world *pointer;
-    BEGIN(token(&source));
-    pointer = &world;
-    ASSERT_INT_EQ(GET(.timeout = WEFT_SEC(1)), WEFT_ETOTAL_TIMEOUT);
-    ASSERT_OK(weft_group_init(&group, NULL));
-    ASSERT_OK(weft_group_spawn(&group, get_one, &pointer));
-    ASSERT_INT_EQ(GET(.timeout = WEFT_SEC(1)), WEFT_ETOTAL_TIMEOUT); /* while it waits its turn */
-    ASSERT_OK(weft_group_wait(&group));
-    ASSERT_INT_EQ(source.fetches, 2);
-    ASSERT_INT_EQ(GET(), 200);
-    ASSERT_INT_EQ(source.fetches, 2);
-    end(&world);
-}
-
-static int fetch_nothing(void *userdata, weft_token *token)
-{
-    (void)userdata;
-    ASSERT_ERR(weft_token_set(token, "", 1), -EINVAL);
-    ASSERT_ERR(weft_token_set(token, "a", 0), -EINVAL);
-    ASSERT_ERR(weft_token_set(token, "a\n", 1), WEFT_ELOCAL_PROTOCOL);
-    return 0;
-}
-
-VIRTUAL_TEST(token_that_was_not_set_is_an_error)
-{
-    static const struct wire_answer answers[] = {{GOOD}};
-    weft_auth *auth;
-    ASSERT_OK(weft_auth_token(WEFT_AUTH_TOKEN(.fetch = fetch_nothing), &auth));
-    BEGIN(auth);
-    ASSERT_ERR(GET(), -EINVAL);
-    end(&world);
-}
-
 /* ---- faults ---- */
 
 static int call_with(struct world *world, weft_auth *auth)
@@ -816,30 +570,7 @@ static int use_digest(void *arg)
     return err;
 }
 
-static int use_token(void *arg)
-{
-    static const struct wire_answer answers[] = {{DENIED EMPTY}, {GOOD}};
-    struct source source = {.lifetime = WEFT_FOREVER, .takes = 1};
-    struct world world;
-    (void)arg;
-    wire_start(&world.wire, answers, 2);
-    int err = weft_auth_token(WEFT_AUTH_TOKEN(.fetch = fetch, .userdata = &source), &world.auth);
-    if (err == 0) {
-        err = call_with(&world, world.auth);
-        if (err < 0)
-            call_with(&world, world.auth); /* the turn is not lost */
-        weft_auth_free(world.auth);
-    }
-    wire_stop(&world.wire);
-    return err;
-}
-
 TEST_WITH(digest_survives_every_fault, .limit_s = 60)
 {
     FAULTS(use_digest, NULL, .any_error = true);
-}
-
-TEST_WITH(token_survives_every_fault, .limit_s = 60)
-{
-    FAULTS(use_token, NULL, .any_error = true);
 }
