@@ -33,6 +33,7 @@
 #include <weft/response.h>
 #include <weft/transport.h>
 #include <weft/auth.h>
+#include <weft/hooks.h>
 #include <weft/client.h>
 #include <weft/verbs.h>
 #include <weft/mock.h>

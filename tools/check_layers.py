@@ -42,6 +42,7 @@ HEADER_MODULE = {
     "fs_tree": "file",
     "fs_watch": "file",
     "group": "run",
+    "hooks": "client",
     "http": "proto",
     "local": "run",
     "mock": "client",

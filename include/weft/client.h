@@ -7,6 +7,7 @@
 #include <weft/auth.h>
 #include <weft/base.h>
 #include <weft/cookie.h>
+#include <weft/hooks.h>
 #include <weft/http.h>
 #include <weft/limit.h>
 #include <weft/response.h>
@@ -86,6 +87,7 @@ typedef struct weft_client_options {
     bool https_only;             /* URLs, those of redirects too, that are not https are refused */
     const char *const *secret_fields; /* names of more fields that no other origin may see; ends
                                          with NULL */
+    const weft_hooks *hooks;          /* copies; functions that see requests, responses, a log */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 

@@ -96,6 +96,15 @@ static int exchange_on(struct weft__call *call, struct weft__conn *conn, bool *r
     return err;
 }
 
+static int open_connection(struct weft__conn *conn, struct weft__call *call)
+{
+    weft__hooks_trace(call, WEFT_TRACE_CONNECTING, 0);
+    int err = weft__conn_open(conn, call);
+    if (err == 0)
+        weft__hooks_trace(call, WEFT_TRACE_CONNECTED, 0);
+    return err;
+}
+
 /* Once more, on a new connection. */
 static int exchange_anew(struct weft__call *call, struct weft__conn *conn, bool *ret_answered,
                          bool *ret_reusable)
@@ -103,7 +112,7 @@ static int exchange_anew(struct weft__call *call, struct weft__conn *conn, bool 
     weft__conn_shut(conn);
     int err = weft__body_prepare(call);
     if (err == 0)
-        err = weft__conn_open(conn, call);
+        err = open_connection(conn, call);
     return err < 0 ? err : exchange_on(call, conn, ret_answered, ret_reusable);
 }
 
@@ -130,8 +139,10 @@ static int exchange_once(struct weft__call *call, weft_response **ret)
         weft__conn_shut(conn);
     call->fresh = false;
     bool reused = conn->stream != NULL;
-    if (!reused)
-        err = weft__conn_open(conn, call);
+    if (reused)
+        weft__hooks_trace(call, WEFT_TRACE_REUSED, 0);
+    else
+        err = open_connection(conn, call);
     if (err == 0)
         err = exchange_on(call, conn, &answered, &reusable);
     if (err < 0 && reused && is_stale(call, err, answered))
@@ -141,9 +152,11 @@ static int exchange_once(struct weft__call *call, weft_response **ret)
         err = exchange_anew(call, conn, &answered, &reusable);
     }
     if (err < 0) {
+        weft__hooks_trace(call, WEFT_TRACE_FAILED, err);
         weft__pool_drop(conn);
         return err;
     }
+    weft__hooks_trace(call, WEFT_TRACE_ANSWERED, conn->head.status);
     weft_response *response;
     err = weft__response_new(conn, call, reusable, &response);
     if (err < 0)
@@ -228,6 +241,14 @@ static int load(struct weft__call *call, weft_response **response)
     return weft__auth_holds(call, *response) ? 0 : load_now(call, response);
 }
 
+static int hook(const struct weft__call *call, weft_response *response)
+{
+    int err = weft__hooks_response(call, response);
+    if (err < 0)
+        weft_response_free(response);
+    return err;
+}
+
 /* An attempt up to the end of what the caller will look at, or up to a response to retry. */
 static int fetch(struct weft__call *call, struct weft__retrying *retrying, weft_response **ret)
 {
@@ -235,6 +256,8 @@ static int fetch(struct weft__call *call, struct weft__retrying *retrying, weft_
     int err = weft__hedge_wanted(call, &retrying->policy)
                   ? weft__hedge_attempt(call, retrying, &response)
                   : weft__attempt(call, &response);
+    if (err == 0)
+        err = hook(call, response);
     if (err < 0)
         return err;
     *ret = response;
@@ -296,7 +319,9 @@ static int set_fields(struct weft__call *call, const struct weft__retrying *retr
         err = weft__call_set_cookies(call);
     if (err == 0)
         err = weft__auth_before(call);
-    return err < 0 ? err : weft__request_set_number(call, retrying->policy.attempt_field);
+    if (err == 0)
+        err = weft__request_set_number(call, retrying->policy.attempt_field);
+    return err < 0 ? err : weft__hooks_request(call);
 }
 
 /* 1: another one is due, after a wait. */
@@ -308,8 +333,11 @@ static int whole_attempt(struct weft__call *call, struct weft__retrying *retryin
     int result = set_fields(call, retrying);
     if (result < 0)
         return result;
+    int64_t began = call->client->hooks.log != NULL ? weft_now() : 0;
     result = timed_fetch(call, retrying, ret);
-    note(call, retrying, result < 0 ? result : 0, *ret != NULL ? (*ret)->status : 0);
+    int status = *ret != NULL ? (*ret)->status : 0;
+    note(call, retrying, result < 0 ? result : 0, status);
+    weft__hooks_log(call, result, status, began);
     if (result == WORTH_ANOTHER) {
         if (weft__body_can_repeat(call) && weft__retrying_plan(retrying, call, 0, *ret, ret_wait))
             return 1;

@@ -272,6 +272,11 @@ static int configure(weft_client *client, const weft_client_options *options)
         err = weft__ways_init(&client->ways, options);
     if (err == 0)
         err = set_cookies(client, options);
+    if (options->hooks != NULL)
+        memcpy(&client->hooks, options->hooks,
+               options->hooks->size > 0 && options->hooks->size < sizeof client->hooks
+                   ? options->hooks->size
+                   : sizeof client->hooks);
     client->https_only = options->https_only;
     return err;
 }

@@ -12,6 +12,7 @@
  *   conn_h1.c   one exchange over it
  *   cookies.c, cookies_call.c   the jar, and what calls put into it and take
  *   auth.c, auth_digest.c, auth_token.c   who speaks for a call, and how
+ *   hooks.c     functions that see requests and responses
  *   redirect.c  where a redirect leads, and what may go there
  *   retry.c     which failures and statuses are worth another attempt
  *   hedge.c     a second request beside a slow one
@@ -105,6 +106,7 @@ struct weft_client {
     weft_auth *auth;       /* NULL: none, or one whose field is among the default ones */
     char **secret_fields;  /* NULL: none but those that are secret anyhow */
     bool https_only;
+    weft_hooks hooks;
     bool close; /* the default fields say "Connection: close" */
 
     /* Instead of DNS, TCP and TLS; set before the first call. */
@@ -417,6 +419,12 @@ int weft__auth_after(struct weft__call *call, weft_response *response);
 bool weft__auth_holds(const struct weft__call *call, const weft_response *response);
 /* Another hop begins. */
 void weft__auth_leave(struct weft__call *call);
+
+/* The functions of the client's options, where there are any. */
+int weft__hooks_request(struct weft__call *call);
+int weft__hooks_response(const struct weft__call *call, weft_response *response);
+void weft__hooks_log(const struct weft__call *call, int result, int status, int64_t began);
+void weft__hooks_trace(const struct weft__call *call, weft_trace_kind kind, int result);
 
 /* Does this response lead elsewhere, with a Location that says where? */
 bool weft__redirect_wanted(const struct weft__call *call, const weft_response *response);

@@ -1,0 +1,170 @@
+/*
+ * hooks.c - the functions that see what a client does; nothing where there are none.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "client/client_int.h"
+
+/* What a function of the caller's returned, which may have no message of its own. */
+static int fail(int err, const char *what)
+{
+    if (weft__context_get()->error_code != err)
+        weft__fail_code(err);
+    return err == -ECANCELED ? err : weft__fail_prefix(err, "%s", what);
+}
+
+/* ---- requests and responses ---- */
+
+int weft__hooks_request(struct weft__call *call)
+{
+    static const char *const framing[] = {"content-length", "transfer-encoding"};
+    const weft_hooks *hooks = &call->client->hooks;
+    if (hooks->on_request == NULL)
+        return 0;
+    int err = weft__request_own(call);
+    if (err < 0)
+        return err;
+    const weft_request_event event = {
+        .size = sizeof event,
+        .method = call->method,
+        .url = weft_url_href(call->url),
+        .headers = &call->own,
+        .attempt = call->number,
+        .redirects = call->redirects,
+    };
+    err = hooks->on_request(hooks->userdata, &event);
+    if (err < 0)
+        return fail(err, "on_request");
+    for (int i = 0; i < 2; i++) {
+        if (weft_headers_get(&call->own, framing[i]) != NULL)
+            return weft__fail(WEFT_ELOCAL_PROTOCOL, "%s is set by the library alone", framing[i]);
+    }
+    return weft__request_check_headers(&call->own, &call->close);
+}
+
+int weft__hooks_response(const struct weft__call *call, weft_response *response)
+{
+    const weft_hooks *hooks = &call->client->hooks;
+    if (hooks->on_response == NULL)
+        return 0;
+    response->url = call->url; /* to be asked for; it stays the call's */
+    int err = hooks->on_response(hooks->userdata, response);
+    response->url = NULL;
+    return err < 0 ? fail(err, "on_response") : 0;
+}
+
+/* ---- the log ---- */
+
+enum { NAME_MAX_LOOKED_AT = 64 };
+
+/* Without signs, decoded, in lower case: "api%5fKey" is "apikey". */
+static void plain_name(const char *name, size_t len, char to[NAME_MAX_LOOKED_AT])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len && n < NAME_MAX_LOOKED_AT - 1; i++) {
+        char c = name[i];
+        if (c == '%' && i + 2 < len && weft__hex_value(name[i + 1]) >= 0 &&
+            weft__hex_value(name[i + 2]) >= 0) {
+            c = (char)(weft__hex_value(name[i + 1]) * 16 + weft__hex_value(name[i + 2]));
+            i += 2;
+        }
+        c = weft__ascii_lower(c);
+        if (weft__is_digit(c) || (c >= 'a' && c <= 'z'))
+            to[n++] = c;
+    }
+    to[n] = '\0';
+}
+
+/* Of a query: names that fields have for such things, and those of signed URLs. */
+static bool is_secret(const weft_client *client, const char *name, size_t len)
+{
+    static const char *const names[] = {"key", "sig", "code", "auth", "pass", "pwd", "jwt", "sid"};
+    static const char *const parts[] = {"token",     "secret",     "apikey",    "password",
+                                        "passwd",    "passphrase", "signature", "credential",
+                                        "accesskey", "session"};
+    char plain[NAME_MAX_LOOKED_AT];
+    plain_name(name, len, plain);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(plain, names[i]) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (strstr(plain, parts[i]) != NULL)
+            return true;
+    }
+    return weft__client_is_secret(client, name, len);
+}
+
+static int append_query(struct weft__buf *line, const weft_client *client, const char *query)
+{
+    int err = 0;
+    while (err == 0 && *query != '\0') {
+        size_t len = strcspn(query, "&");
+        size_t name_len = strcspn(query, "&=");
+        if (name_len < len && is_secret(client, query, name_len)) {
+            err = weft__buf_append(line, query, name_len);
+            if (err == 0)
+                err = weft__buf_append_str(line, "=***");
+        } else {
+            err = weft__buf_append(line, query, len);
+        }
+        query += len;
+        if (err == 0 && *query == '&')
+            err = weft__buf_append_char(line, *query++);
+    }
+    return err;
+}
+
+static int make_line(struct weft__buf *line, const struct weft__call *call, int result, int status,
+                     int64_t took)
+{
+    const char *query = weft_url_query(call->url);
+    int err = weft__buf_printf(line, "%s %s://%s%s", call->method, weft_url_scheme(call->url),
+                               weft_url_authority(call->url), weft_url_path(call->url));
+    if (err == 0 && query != NULL) {
+        err = weft__buf_append_char(line, '?');
+        if (err == 0)
+            err = append_query(line, call->client, query);
+    }
+    if (err == 0 && result < 0)
+        err = weft__buf_printf(line, " -> %s", weft_error_name(result));
+    else if (err == 0)
+        err = weft__buf_printf(line, " -> %d", status);
+    if (err == 0)
+        err = weft__buf_printf(line, " (%.1f ms)", (double)took * 1e-6);
+    return err < 0 ? err : weft__buf_append_char(line, '\0');
+}
+
+void weft__hooks_log(const struct weft__call *call, int result, int status, int64_t began)
+{
+    const weft_hooks *hooks = &call->client->hooks;
+    struct weft__buf line;
+    if (hooks->log == NULL)
+        return;
+    weft__buf_init(&line, SIZE_MAX);
+    if (make_line(&line, call, result, status, weft_now() - began) == 0)
+        hooks->log(hooks->userdata, weft__buf_bytes(&line));
+    weft__buf_done(&line);
+}
+
+/* ---- connections ---- */
+
+void weft__hooks_trace(const struct weft__call *call, weft_trace_kind kind, int result)
+{
+    const weft_hooks *hooks = &call->client->hooks;
+    if (hooks->trace == NULL)
+        return;
+    const weft_trace_event event = {
+        .size = sizeof event,
+        .kind = kind,
+        .authority = weft_url_authority(call->url),
+        .secure = strcmp(weft_url_scheme(call->url), "https") == 0,
+        .time = weft_now(),
+        .attempt = call->number,
+        .status = kind == WEFT_TRACE_ANSWERED ? result : 0,
+        .error = kind == WEFT_TRACE_FAILED ? result : 0,
+    };
+    hooks->trace(hooks->userdata, &event);
+}
