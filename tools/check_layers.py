@@ -49,6 +49,7 @@ HEADER_MODULE = {
     "response": "client",
     "scope": "run",
     "serve": "tls",
+    "sse": "client",
     "transport": "client",
     "udp": "net",
     "url": "proto",

@@ -61,6 +61,9 @@
     X(CODINGS, 5, "content codings of one body")                                                   \
     X(CODING_MEMBERS, 1024, "gzip members or zstd frames of one body")                             \
     X(CHALLENGE, 4096, "bytes of one parameter of a challenge")                                    \
+    X(SSE_EVENT, 1024 * 1024, "bytes of a server-sent event")                                      \
+    X(SSE_ID, 4096, "bytes of an event's id that are sent to go on behind it")                     \
+    X(SSE_RETRY, 3600, "seconds that a source of events may have us wait")                         \
     X(AUTH_TURNS, 8, "requests of one authentication")                                             \
     X(DIGEST_ORIGINS, 256, "origins whose Digest challenge is remembered")                         \
     X(DIGEST_ANSWERS, 2, "Digest answers to one request, the second to a stale nonce")             \

@@ -13,6 +13,7 @@
  *   cookies.c, cookies_call.c   the jar, and what calls put into it and take
  *   auth.c, auth_digest.c, auth_token.c   who speaks for a call, and how
  *   hooks.c     functions that see requests and responses
+ *   sse.c       events over one connection after another
  *   redirect.c  where a redirect leads, and what may go there
  *   retry.c     which failures and statuses are worth another attempt
  *   hedge.c     a second request beside a slow one
