@@ -88,6 +88,8 @@ typedef struct weft_client_options {
     const char *const *secret_fields; /* names of more fields that no other origin may see; ends
                                          with NULL */
     const weft_hooks *hooks;          /* copies; functions that see requests, responses, a log */
+    const char *default_encoding; /* of text whose Content-Type does not say; default "utf-8" */
+    size_t line_max;              /* bytes of a line of a body; default 1 MiB */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 
@@ -167,6 +169,8 @@ typedef struct weft_request_options {
                                        certificate for, instead of the URL's host */
     weft_auth *auth;   /* borrows; instead of the client's and the URL's; WEFT_AUTH_NONE: nobody */
     int max_redirects; /* negative: none */
+    const char *default_encoding;
+    size_t line_max;
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)

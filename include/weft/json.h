@@ -163,6 +163,23 @@ WEFT_API int weft_client_request_json(weft_client *client, const char *method, c
 WEFT_API int weft_response_json(const weft_response *response, json_t **ret);
 
 /**
+ * weft_response_read_json() - the next of a body's JSON values, one a line
+ * @response: borrows. Read as text, by weft_response_read_line(): its rules and limits hold.
+ * @ret:      gives, release with json_decref(). Untouched at the end and on failure.
+ *
+ * Empty lines are passed over.  After a line that is no JSON the next can be read.
+ *
+ * Suspends: yes, until a line has come.
+ * Cancel:   -ECANCELED, nothing is lost.
+ * Return:   1, 0 at the end of the body, or negative.
+ * Errors:   WEFT_EJSON with the number of the line, also for more than 128 levels of nesting; those
+ *           of weft_response_read_line().
+ * Source:   JSON lines, NDJSON; httpx.Response.iter_lines with json.loads.
+ * Since:    0.1
+ */
+WEFT_API int weft_response_read_json(weft_response *response, json_t **ret);
+
+/**
  * weft_reply_json() - answer a request with JSON
  * @reply:  borrows.
  * @status: of the response.

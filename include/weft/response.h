@@ -177,17 +177,59 @@ WEFT_API const char *weft_response_header(const weft_response *response, const c
 WEFT_API const char *weft_response_url(const weft_response *response);
 
 /**
- * weft_response_text() - the body as text, with a NUL behind it
+ * weft_response_text() - the body as text in UTF-8, with a NUL behind it
  * @response: borrows.
  * @ret_len:  borrows, to be filled with its bytes; may be NULL.
  *
+ * Its encoding is that of weft_response_encoding(); what is no text of it becomes U+FFFD, and a byte
+ * order mark at the beginning is left out.
+ *
  * Suspends: never.
- * Return:   lends until the response is freed; never NULL for a response in memory. NULL with the
- *           message of WEFT_ERESPONSE_NOT_READ for one that is still a stream.
+ * Return:   lends until the response is freed; NULL with the message of WEFT_ERESPONSE_NOT_READ for
+ *           a response that is still a stream, or of -ENOMEM.
  * Source:   httpx.Response.text.
  * Since:    0.1
  */
-WEFT_API const char *weft_response_text(const weft_response *response, size_t *ret_len);
+WEFT_API const char *weft_response_text(weft_response *response, size_t *ret_len);
+
+/**
+ * weft_response_encoding() - the encoding by which the body becomes text
+ * @response: borrows.
+ *
+ * What weft_response_set_encoding() has set, else the charset of Content-Type if it is known, else
+ * default_encoding, else "utf-8".  Names are those of WHATWG's Encoding standard.
+ *
+ * Suspends: never.
+ * Return:   lends until the next call with this response.
+ * Source:   httpx.Response.encoding.
+ * Since:    0.1
+ */
+WEFT_API const char *weft_response_encoding(weft_response *response);
+
+/**
+ * weft_response_charset_encoding() - the charset of Content-Type
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   lends until the next call with this response, at most 40 bytes, known or not; NULL if
+ *           there is none.
+ * Source:   httpx.Response.charset_encoding.
+ * Since:    0.1
+ */
+WEFT_API const char *weft_response_charset_encoding(weft_response *response);
+
+/**
+ * weft_response_set_encoding() - say how the body becomes text
+ * @response: borrows.
+ * @label:    copies. "latin-1", "shift_jis", ...
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -EINVAL a label that nobody knows; WEFT_ESTREAM_CONSUMED text was read already.
+ * Source:   httpx.Response.encoding.
+ * Since:    0.1
+ */
+WEFT_API int weft_response_set_encoding(weft_response *response, const char *label);
 
 /**
  * weft_response_content() - the body as bytes
@@ -240,6 +282,89 @@ WEFT_API int64_t weft_response_read(weft_response *response, void *data, size_t 
  * Since:    0.1
  */
 WEFT_API int64_t weft_response_read_raw(weft_response *response, void *data, size_t len);
+
+/**
+ * weft_response_read_chunk() - the next bytes of the body, exactly so many
+ * @response: borrows.
+ * @len:      bytes, 1 or more; so many are held in memory.
+ * @ret:      lends until the next call that reads this response.
+ *
+ * Suspends: yes, until they have come, or the body is over.
+ * Cancel:   -ECANCELED, nothing is lost.
+ * Return:   len, less only for the last ones; 0 at the end of a whole body; or negative.
+ * Errors:   -EINVAL; those of weft_response_read().
+ * Source:   httpx.Response.iter_bytes(chunk_size).
+ * Since:    0.1
+ */
+WEFT_API int64_t weft_response_read_chunk(weft_response *response, size_t len, const void **ret);
+
+/**
+ * weft_response_read_text() - the next piece of the body as UTF-8
+ * @response: borrows.
+ * @points:   characters, exactly so many but for the last ones; 0: what has come.
+ * @ret:      lends until the next call that reads this response. Whole characters, no NUL behind.
+ *
+ * Suspends: yes, until there are so many.
+ * Cancel:   -ECANCELED, nothing is lost.
+ * Return:   bytes; 0 at the end of a whole body; or negative.
+ * Errors:   WEFT_ESTREAM_CONSUMED it was begun as bytes; those of weft_response_read().
+ * Source:   httpx.Response.iter_text.
+ * Since:    0.1
+ */
+WEFT_API int64_t weft_response_read_text(weft_response *response, size_t points, const char **ret);
+
+/**
+ * weft_response_read_line() - the next line of the body as UTF-8
+ * @response: borrows.
+ * @ret:      lends until the next call that reads this response. A NUL stands behind it.
+ * @ret_len:  borrows, to be filled with its bytes, the end of the line not counted.
+ *
+ * Lines end with LF, CR or CR LF and nothing else; one that ends with CR is given at once.  The last
+ * one may lack its end.  After WEFT_ETOO_LONG, nothing has been taken.
+ *
+ * Suspends: yes, until a line has come.
+ * Cancel:   -ECANCELED, nothing is lost.
+ * Return:   1, 0 at the end of a whole body, or negative.
+ * Errors:   WEFT_ETOO_LONG more than line_max, by default 1 MiB (RESPONSE_LINE);
+ *           WEFT_ESTREAM_CONSUMED it was begun as bytes; those of weft_response_read().
+ * Source:   httpx.Response.iter_lines.
+ * Since:    0.1
+ */
+WEFT_API int weft_response_read_line(weft_response *response, const char **ret, size_t *ret_len);
+
+/**
+ * weft_response_close() - give the connection up, keep the response
+ * @response: borrows.
+ *
+ * A body that was not read to its end closes its connection; what is in memory stays.
+ *
+ * Suspends: never.
+ * Source:   httpx.Response.close.
+ * Since:    0.1
+ */
+WEFT_API void weft_response_close(weft_response *response);
+
+/**
+ * weft_response_is_closed() - has the connection been given up?
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   true at the end of the body, after a failure, and after weft_response_close().
+ * Source:   httpx.Response.is_closed.
+ * Since:    0.1
+ */
+WEFT_API bool weft_response_is_closed(const weft_response *response);
+
+/**
+ * weft_response_is_stream_consumed() - has somebody begun to read the body?
+ * @response: borrows.
+ *
+ * Suspends: never.
+ * Return:   true for a response in memory too.
+ * Source:   httpx.Response.is_stream_consumed.
+ * Since:    0.1
+ */
+WEFT_API bool weft_response_is_stream_consumed(const weft_response *response);
 
 /**
  * weft_response_read_all() - read a streamed body into memory

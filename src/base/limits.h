@@ -74,6 +74,7 @@
     X(COOKIES_DOMAIN, 180, "cookies of one domain in a jar")                                       \
     X(COOKIE_FIELD, 16 * 1024, "bytes of cookies that go with one request")                        \
     X(COOKIE_FILE, 16 * 1024 * 1024, "bytes of a file of cookies")                                 \
+    X(RESPONSE_LINE, 1024 * 1024, "bytes of a line of a response's body")                          \
     X(JSON_DEPTH, 128, "levels of nesting in JSON from a peer")                                    \
     X(BODY_MAX, 1024 * 1024 * 1024, "bytes of a response read into memory")                        \
     X(POOL_CONNECTIONS, 100, "connections of a client on one loop")                                \

@@ -63,6 +63,7 @@ static void set_limits(weft_client *client, const weft_client_options *options)
     settings->follow_redirects = options->follow_redirects > 0;
     settings->raise_for_status = options->raise_for_status > 0;
     settings->decode = options->decode >= 0;
+    settings->line_max = or_default(options->line_max, WEFT__LIMIT_RESPONSE_LINE);
     settings->max_redirects =
         options->max_redirects != 0 ? options->max_redirects : WEFT__LIMIT_REDIRECTS;
     if (settings->max_redirects < 0)
@@ -252,6 +253,17 @@ static int set_tls(weft_client *client, const weft_client_options *options)
     return weft__tls_options_copy(&all, &client->tls_options);
 }
 
+static int set_encoding(weft_client *client, const char *label)
+{
+    if (label == NULL)
+        return 0;
+    int err = weft__encoding_check(label);
+    if (err == 0)
+        err = copy_text(label, &client->encoding);
+    client->settings.encoding = client->encoding;
+    return err;
+}
+
 static int configure(weft_client *client, const weft_client_options *options)
 {
     int err = set_times(client, options);
@@ -270,6 +282,8 @@ static int configure(weft_client *client, const weft_client_options *options)
         err = set_tls(client, options);
     if (err == 0)
         err = weft__ways_init(&client->ways, options);
+    if (err == 0)
+        err = set_encoding(client, options->default_encoding);
     if (err == 0)
         err = set_cookies(client, options);
     if (options->hooks != NULL)
@@ -333,6 +347,7 @@ void weft__client_unref(weft_client *client)
     weft__free(client->params);
     weft__free(client->retry_statuses);
     weft__free(client->retry_field);
+    weft__free(client->encoding);
     weft__free(client);
 }
 

@@ -20,6 +20,8 @@
  *   health.c    an origin's budget of retries, its pause, its circuit breaker
  *   response.c  what the caller gets: its body
  *   response_info.c  ... and what it says of itself
+ *   response_text.c  its body as text: which encoding
+ *   response_iter.c  its body in pieces: bytes, text, lines
  *   decode.c    its content codings undone
  *
  * A client is immutable but for its list of pools, its TLS context and what it knows of origins'
@@ -66,6 +68,8 @@ struct weft__settings {
     bool follow_redirects;
     bool raise_for_status;
     bool decode;
+    size_t line_max;
+    const char *encoding;           /* NULL: UTF-8 */
     const weft_retry_policy *retry; /* NULL: one attempt */
 };
 
@@ -78,6 +82,9 @@ struct weft__pool_limits {
 
 struct weft__pool;
 struct weft__decoder;
+struct weft__iter;
+
+enum { WEFT__CHARSET_LABEL = 40 };
 
 struct weft_client {
     weft_limits *user_limits; /* NULL: none */
@@ -103,6 +110,7 @@ struct weft_client {
     char *retry_field;
     weft_tls_options *tls_options;
     struct weft__ways ways;
+    char *encoding;
     weft_cookies *cookies; /* NULL: none; it has a lock of its own */
     weft_auth *auth;       /* NULL: none, or one whose field is among the default ones */
     char **secret_fields;  /* NULL: none but those that are secret anyhow */
@@ -499,6 +507,9 @@ struct weft_response {
     const char *tls_version; /* NULL: plain */
     struct weft__h1_body body;
     struct weft__buf content;
+    struct weft__buf text;   /* with a NUL; empty: the content is the text */
+    struct weft__iter *iter; /* NULL: nobody has taken pieces */
+    size_t line_max;
     struct weft__decoder *decoder; /* NULL: there is nothing to undo */
     size_t coded_start;            /* of what it has still to take, in conn->in */
     size_t coded_len;
@@ -519,15 +530,20 @@ struct weft_response {
     weft_response *previous;   /* a redirect that led here, or a 401 that was answered */
     size_t n_history;
     enum weft__taking taking;
-    int error;      /* why the body cannot be read any more; 0: none */
-    bool reusable;  /* the connection is, if the body ends well */
-    bool in_memory; /* the whole body is in content */
-    bool decode;    /* content codings are to be undone */
-    bool was_coded; /* what is in memory is not what came */
-    bool loading;   /* ... or is being read there */
-    bool begun;     /* decoder is set, if there is one */
-    bool coded_end; /* nothing more comes for the decoder */
+    int error;         /* why the body cannot be read any more; 0: none */
+    bool reusable;     /* the connection is, if the body ends well */
+    bool in_memory;    /* the whole body is in content */
+    bool decode;       /* content codings are to be undone */
+    bool text_made;    /* text, or the content, is known to be the text */
+    bool encoding_set; /* by the caller, who is asked first */
+    bool closed;       /* by the caller */
+    bool was_coded;    /* what is in memory is not what came */
+    bool loading;      /* ... or is being read there */
+    bool begun;        /* decoder is set, if there is one */
+    bool coded_end;    /* nothing more comes for the decoder */
     char method[WEFT__METHOD_MAX + 1];
+    char encoding[WEFT__CHARSET_LABEL + 1]; /* set, or the call's default; "": UTF-8 */
+    char charset[WEFT__CHARSET_LABEL + 1];  /* of Content-Type, when it was asked for */
 };
 
 /* ---- the user's limits: nothing where there are none ---- */
@@ -558,6 +574,16 @@ int64_t weft__decode(weft_response *response, char *out, size_t out_len);
 int weft__response_take(weft_response *response, enum weft__taking how);
 /* weft_response_read() whatever was begun. */
 int64_t weft__response_read(weft_response *response, void *data, size_t len);
+/* Bytes that were held for a chunk, and are given out otherwise. */
+size_t weft__iter_rest(struct weft__iter *iter, void *data, size_t len);
+void weft__iter_free(struct weft__iter *iter);
+/* How many lines were given out. */
+uint64_t weft__response_lines(const weft_response *response);
+/* -EINVAL for a label that nobody knows. */
+int weft__encoding_check(const char *label);
+/* JSON in UTF-8, UTF-16 or UTF-32 as UTF-8: data itself, or what is put into buf. */
+int weft__json_text(const char *data, size_t len, struct weft__buf *buf, const char **ret,
+                    size_t *ret_len);
 /* Reads the body into memory. */
 int weft__response_load(weft_response *response);
 /* Reads and drops a body that nobody wants, if it is short; otherwise ends the connection. */

@@ -14,15 +14,47 @@
 int weft_response_json(const weft_response *response, json_t **ret)
 {
     size_t len;
-    const char *text = weft_response_text(response, &len);
+    struct weft__buf buf;
+    const char *text = weft_response_content(response, &len);
     const char *type = weft_response_header(response, "content-type");
     if (text == NULL)
         return WEFT_ERESPONSE_NOT_READ;
-    int err = weft_json_parse(text, len, ret);
+    weft__buf_init(&buf, SIZE_MAX);
+    int err = weft__json_text(text, len, &buf, &text, &len);
+    if (err == 0)
+        err = weft_json_parse(text, len, ret);
+    weft__buf_done(&buf);
     if (err != WEFT_EJSON)
         return err;
     return weft__fail_prefix(err, "%d %s from %s", response->status,
                              type != NULL ? type : "without a content type",
+                             weft_url_redacted(response->url));
+}
+
+static bool is_blank(const char *line, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (line[i] != ' ' && line[i] != '\t')
+            return false;
+    }
+    return true;
+}
+
+int weft_response_read_json(weft_response *response, json_t **ret)
+{
+    const char *line;
+    size_t len;
+    int result;
+    do
+        result = weft_response_read_line(response, &line, &len);
+    while (result > 0 && is_blank(line, len));
+    if (result <= 0)
+        return result;
+    int err = weft_json_parse(line, len, ret);
+    if (err == 0)
+        return 1;
+    return weft__fail_prefix(err, "line %llu from %s",
+                             (unsigned long long)weft__response_lines(response),
                              weft_url_redacted(response->url));
 }
 
@@ -31,7 +63,7 @@ static int take_json(weft_response *response, json_t **ret)
 {
     size_t len;
     json_t *json = NULL;
-    weft_response_text(response, &len);
+    weft_response_content(response, &len);
     if (ret == NULL)
         return 0;
     if (len > 0 && response->status != 204) {

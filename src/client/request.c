@@ -49,6 +49,12 @@ static int merge_settings(struct weft__settings *settings, const weft_request_op
         settings->raise_for_status = options->raise_for_status > 0;
     if (options->decode != 0)
         settings->decode = options->decode > 0;
+    if (options->line_max > 0)
+        settings->line_max = options->line_max;
+    if (err == 0 && options->default_encoding != NULL) {
+        err = weft__encoding_check(options->default_encoding);
+        settings->encoding = options->default_encoding;
+    }
     if (options->retry != NULL)
         settings->retry = options->retry;
     return err;

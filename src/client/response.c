@@ -46,10 +46,14 @@ static int fill(weft_response *response, const struct weft__conn *conn,
     response->body_max = call->settings.body_max;
     response->decode = call->settings.decode;
     response->coded_max = UINT64_MAX;
+    response->line_max = call->settings.line_max;
+    if (call->settings.encoding != NULL)
+        memcpy(response->encoding, call->settings.encoding, strlen(call->settings.encoding) + 1);
     response->content_length = head->content_length;
     response->tls_version = weft_tls_version(conn->stream);
     memcpy(response->method, call->method, strlen(call->method) + 1);
     weft__buf_init(&response->content, SIZE_MAX);
+    weft__buf_init(&response->text, SIZE_MAX);
     weft__headers_init(&response->headers);
     weft__h1_body_init(&response->body, head->body, head->content_length, NULL);
     int err = set_reason(response, head->reason);
@@ -322,6 +326,12 @@ static int say_total(const weft_response *response)
                       (double)response->total * 1e-9);
 }
 
+static int say_closed(const weft_response *response)
+{
+    return weft__fail(WEFT_ECLOSED, "%s %s: the response was closed before its end",
+                      response->method, weft_url_redacted(response->url));
+}
+
 /* Within what is left of the call's total time. */
 static int64_t read_in_time(weft_response *response, void *data, size_t len)
 {
@@ -374,6 +384,8 @@ int64_t weft__response_read(weft_response *response, void *data, size_t len)
 {
     if (response->in_memory)
         return read_memory(response, data, len);
+    if (response->closed)
+        return say_closed(response);
     if (response->error < 0)
         return weft__fail_with(response->error, "%s %s: an earlier read failed", response->method,
                                weft_url_redacted(response->url));
@@ -392,7 +404,14 @@ int64_t weft__response_read(weft_response *response, void *data, size_t len)
 int64_t weft_response_read(weft_response *response, void *data, size_t len)
 {
     int err = weft__response_take(response, WEFT__TAKES_BYTES);
-    return err < 0 ? err : weft__response_read(response, data, len);
+    if (err < 0)
+        return err;
+    if (response->iter != NULL) {
+        size_t n = weft__iter_rest(response->iter, data, len);
+        if (n > 0)
+            return (int64_t)n;
+    }
+    return weft__response_read(response, data, len);
 }
 
 int64_t weft_response_read_raw(weft_response *response, void *data, size_t len)
@@ -410,6 +429,8 @@ int weft_response_read_all(weft_response *response)
 {
     if (response->in_memory)
         return 0;
+    if (response->closed)
+        return say_closed(response);
     if (response->error < 0)
         return weft__fail_code(response->error);
     if (response->taking != WEFT__TAKES_NOTHING)
@@ -448,6 +469,14 @@ static void skip_buffered(weft_response *response)
     leave_connection(response, result == WEFT__H1_END);
 }
 
+void weft_response_close(weft_response *response)
+{
+    if (response->conn == NULL)
+        return;
+    response->closed = true;
+    skip_buffered(response);
+}
+
 static void free_one(weft_response *response)
 {
     if (response->conn != NULL)
@@ -456,6 +485,8 @@ static void free_one(weft_response *response)
     weft__h1_body_done(&response->body);
     weft__headers_done(&response->headers);
     weft__buf_done(&response->content);
+    weft__buf_done(&response->text);
+    weft__iter_free(response->iter);
     weft_url_free(response->url);
     weft__free(response->own_reason);
     weft__free(response->history);

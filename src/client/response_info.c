@@ -35,22 +35,25 @@ const char *weft_response_url(const weft_response *response)
     return weft_url_href(response->url);
 }
 
-const char *weft_response_text(const weft_response *response, size_t *ret_len)
+const void *weft_response_content(const weft_response *response, size_t *ret_len)
 {
     if (ret_len != NULL)
-        *ret_len = 0;
+        *ret_len = response->in_memory ? response->content.len : 0;
     if (!response->in_memory) {
         weft__fail_code(WEFT_ERESPONSE_NOT_READ);
         return NULL;
     }
-    if (ret_len != NULL)
-        *ret_len = response->content.len;
     return weft__buf_bytes(&response->content);
 }
 
-const void *weft_response_content(const weft_response *response, size_t *ret_len)
+bool weft_response_is_closed(const weft_response *response)
 {
-    return weft_response_text(response, ret_len);
+    return response->conn == NULL;
+}
+
+bool weft_response_is_stream_consumed(const weft_response *response)
+{
+    return response->in_memory || response->taking != WEFT__TAKES_NOTHING;
 }
 
 int weft_response_raise_for_status(weft_response *response)

@@ -557,14 +557,14 @@ static void expect_error(const struct script *script, const struct line *line, c
 }
 
 static void expect_response(const struct script *script, const struct line *line, const char *text,
-                            const weft_response *response)
+                            weft_response *response)
 {
     static char wanted[EXPECT_MAX];
     char shown[512];
     char *rest;
     long status = strtol(text, &rest, 10);
     size_t len;
-    const char *body = weft_response_text(response, &len);
+    const char *body = weft_response_content(response, &len);
     if (weft_response_status(response) != status)
         FAIL_AT(script, line, "the status is %d", weft_response_status(response));
     if (*rest != ' ')
@@ -584,7 +584,7 @@ static void expect_number(const struct script *script, const struct line *line, 
 }
 
 static void expect_line(struct script *script, const struct line *line, int err,
-                        const weft_response *response)
+                        weft_response *response)
 {
     const char *text = line->text + 7;
     weft_pool_stats stats;
