@@ -88,8 +88,8 @@ typedef struct weft_client_options {
     const char *const *secret_fields; /* names of more fields that no other origin may see; ends
                                          with NULL */
     const weft_hooks *hooks;          /* copies; functions that see requests, responses, a log */
-    const char *default_encoding; /* of text whose Content-Type does not say; default "utf-8" */
-    size_t line_max;              /* bytes of a line of a body; default 1 MiB */
+    const char *default_encoding;     /* of text whose Content-Type does not say; default "utf-8" */
+    size_t line_max;                  /* bytes of a line of a body; default 1 MiB */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 

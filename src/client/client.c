@@ -259,7 +259,7 @@ static int set_encoding(weft_client *client, const char *label)
         return 0;
     int err = weft__encoding_check(label);
     if (err == 0)
-        err = copy_text(label, &client->encoding);
+        err = weft__copy_text(label, &client->encoding);
     client->settings.encoding = client->encoding;
     return err;
 }

@@ -391,7 +391,7 @@ VIRTUAL_TEST(redirect_history_has_every_response)
     ASSERT_INT_EQ(weft_response_status(first), 302);
     ASSERT_STR_EQ(weft_response_url(first), URL);
     ASSERT_STR_EQ(weft_response_header(first, "x-n"), "0");
-    ASSERT(weft_response_text(first, NULL) == NULL);
+    ASSERT(weft_response_content(first, NULL) == NULL);
     ASSERT_INT_EQ(weft_response_status(second), 307);
     ASSERT_STR_EQ(weft_response_url(second), "http://example.org/one");
     ASSERT(weft_response_history(response, 2) == NULL);

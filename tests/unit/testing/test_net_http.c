@@ -266,7 +266,7 @@ static int serve_there(void *arg)
     return weft_testing_host_run(site->net, "api.test", serve, site);
 }
 
-static int check_answer(const weft_response *response)
+static int check_answer(weft_response *response)
 {
     return weft_response_status(response) == 200 &&
                    strcmp(weft_response_text(response, NULL), "hello") == 0
