@@ -10,18 +10,22 @@
 #include <weft/file_more.h>
 #include <weft/net.h>
 #include <weft/testing.h>
+#include <weft/tls.h>
 
+#include "certs.h"
 #include "fault.h"
 #include "fs_test.h"
 
 enum { SENT = 150001 };
 
-enum between { UNIX, TCP, MEMORY };
+enum between { UNIX, TCP, MEMORY, TLS };
 
 struct transfer {
     enum between between;
     weft_stream *a;
     weft_stream *b;
+    weft_tls *client; /* TLS only */
+    weft_tls *server;
 };
 
 static char bytes[SENT];
@@ -44,11 +48,37 @@ static int connect_sockets(struct transfer *transfer)
     return err;
 }
 
+static int make_tls(struct transfer *transfer)
+{
+    if (transfer->between != TLS)
+        return 0;
+    int err = weft_tls_new_client(
+        WEFT_TLS(.ca_file = test_path("ca.pem"), .no_resume = true, .ignore_env = true),
+        &transfer->client);
+    if (err == 0)
+        err = weft_tls_new_server(WEFT_TLS(.cert_file = test_path("good.pem"), .no_resume = true),
+                                  &transfer->server);
+    return err;
+}
+
+/* Each side shakes hands in its own task. */
+static int shake_hands(struct transfer *transfer, weft_stream **stream)
+{
+    weft_stream *below = *stream;
+    if (transfer->between != TLS)
+        return 0;
+    *stream = NULL;
+    return stream == &transfer->a ? weft_tls_connect(transfer->client, below, "localhost", stream)
+                                  : weft_tls_accept(transfer->server, below, stream);
+}
+
 static int send_it(void *arg)
 {
     struct transfer *transfer = arg;
     weft_file *file;
-    int err = weft_file_open(fs_path("source"), "r", &file);
+    int err = shake_hands(transfer, &transfer->a);
+    if (err == 0)
+        err = weft_file_open(fs_path("source"), "r", &file);
     if (err < 0)
         return err;
     int64_t n = weft_file_send(file, 0, -1, transfer->a);
@@ -63,7 +93,9 @@ static int receive_it(void *arg)
 {
     struct transfer *transfer = arg;
     weft_file *file;
-    int err = weft_file_open(fs_path("target"), "w", &file);
+    int err = shake_hands(transfer, &transfer->b);
+    if (err == 0)
+        err = weft_file_open(fs_path("target"), "w", &file);
     if (err < 0)
         return err;
     int64_t n = weft_file_receive(file, 0, -1, transfer->b);
@@ -93,9 +125,13 @@ static int transfer_once(void *arg)
     int err = transfer.between == MEMORY ? weft_stream_pair(0, &transfer.a, &transfer.b)
                                          : connect_sockets(&transfer);
     if (err == 0)
+        err = make_tls(&transfer);
+    if (err == 0)
         err = weft_gather((weft_call[]){{send_it, &transfer}, {receive_it, &transfer}}, 2, NULL);
     weft_stream_free(transfer.a);
     weft_stream_free(transfer.b);
+    weft_tls_free(transfer.client);
+    weft_tls_free(transfer.server);
     return err < 0 ? err : check_target();
 }
 
@@ -115,6 +151,8 @@ static void prepare(void)
     {                                                                                              \
         static const enum between between = between_;                                              \
         prepare();                                                                                 \
+        certs_ca();                                                                                \
+        certs_good();                                                                              \
         fault_run(#name_, transfer_once, (void *)(uintptr_t)&between,                              \
                   &(const struct fault_options){.any_error = true, .max_cases = 150});             \
     }
@@ -122,6 +160,7 @@ static void prepare(void)
 SURVIVES(a_unix_socket, UNIX)
 SURVIVES(tcp, TCP)
 SURVIVES(memory, MEMORY)
+SURVIVES(tls, TLS)
 
 /* ---- operations ---- */
 

@@ -43,6 +43,7 @@ static const struct wire_answer *take_request(struct connection *connection)
     size_t index = wire->n_requests++;
     const struct wire_answer *answer = answer_of(wire, index);
     size_t len = (size_t)n;
+    free(wire->requests[index]); /* of a count that a test began anew */
     wire->requests[index] = text;
     while (!is_whole(text, len, answer->early)) {
         n = weft_stream_read(connection->stream, text + len, WIRE_TEXT - len);
