@@ -350,7 +350,7 @@ static void handle(struct sim_pipe *pipe, struct sim_segment segment)
         drop_segments(&conn->pipes[to]);
         kill_end(conn, pipe->side);
         advance(conn, pipe->side);
-        /* fall through */
+        __attribute__((fallthrough));
     case SIM_RESET:
         pipe->link->stats.resets++;
         kill_end(conn, to);
