@@ -92,6 +92,7 @@ int weft_cookies_set_cookie(weft_cookies *cookies, const weft_cookie *cookie)
         full.path = "/";
     if (full.domain == NULL)
         full.domain = "";
+    full.domain += full.domain[0] == '.';
     const char *wrong = weft__cookie_wrong(&full);
     if (wrong == NULL && full.below && weft__cookie_is_public_suffix(full.domain))
         wrong = "its domain is a public suffix";
@@ -99,7 +100,7 @@ int weft_cookies_set_cookie(weft_cookies *cookies, const weft_cookie *cookie)
         wrong = "it does not keep what the prefix of its name promises";
     if (wrong != NULL)
         return weft__fail(-EINVAL, "the cookie cannot be set: %s", wrong);
-    char *domain = weft__strdup(full.domain + (full.domain[0] == '.'));
+    char *domain = weft__strdup(full.domain);
     if (domain == NULL)
         return weft__fail_nomem();
     for (char *p = domain; *p != '\0'; p++)

@@ -185,7 +185,7 @@ const char *weft__cookie_wrong(const weft_cookie *cookie)
     }
     if (strchr(cookie->name, '=') != NULL)
         return "\"=\" is in its name";
-    if (strpbrk(cookie->domain, " ,/#") != NULL)
+    if (cookie->domain[0] == '.' || strpbrk(cookie->domain, " ,/#") != NULL)
         return "its domain is no host";
     return NULL;
 }
