@@ -9,28 +9,10 @@
 #include "base/fault.h"
 #include "stream_suite.h"
 
-struct peers {
-    weft_listener *listener;
-    weft_stream *client;
-    weft_stream *server;
-};
-
-static int accept_it(void *arg)
-{
-    struct peers *peers = arg;
-    return weft_listener_accept(peers->listener, &peers->server);
-}
-
-static int dial_it(void *arg)
-{
-    struct peers *peers = arg;
-    return weft_dial("127.0.0.1", weft_listener_port(peers->listener), NULL, &peers->client);
-}
-
 static void connect_peers(struct peers *peers)
 {
-    ASSERT_OK(weft_listen("127.0.0.1", 0, NULL, &peers->listener));
-    run_both(dial_it, peers, accept_it, peers);
+    ASSERT_OK(peers_listen(&(struct peers_listen){peers, "127.0.0.1", 0}));
+    peers_connect(peers, "127.0.0.1");
 }
 
 static void free_peers(struct peers *peers)

@@ -26,6 +26,36 @@ void fill_pattern(void *data, size_t len, uint64_t seed, uint64_t position)
     }
 }
 
+int peers_listen(void *arg)
+{
+    const struct peers_listen *listen = arg;
+    return weft_listen(listen->host, listen->port, NULL, &listen->peers->listener);
+}
+
+struct dialling {
+    struct peers *peers;
+    const char *host;
+};
+
+static int dial_peer(void *arg)
+{
+    const struct dialling *dialling = arg;
+    struct peers *peers = dialling->peers;
+    return weft_dial(dialling->host, weft_listener_port(peers->listener), NULL, &peers->client);
+}
+
+static int accept_peer(void *arg)
+{
+    struct peers *peers = arg;
+    return weft_listener_accept(peers->listener, &peers->server);
+}
+
+void peers_connect(struct peers *peers, const char *host)
+{
+    struct dialling dialling = {peers, host};
+    run_both(dial_peer, &dialling, accept_peer, peers);
+}
+
 /* Both ends close at once, as peers do; neither may wait for the other for long. */
 static int close_one(void *arg)
 {

@@ -10,6 +10,7 @@
 #ifndef WEFT_STREAM_SUITE_H
 #define WEFT_STREAM_SUITE_H
 
+#include <weft/net.h>
 #include <weft/stream.h>
 
 #include "test.h"
@@ -68,6 +69,22 @@ STREAM_CHECKS(STREAM_CHECK_DECLARE, , , , )
 
 /* Runs both in tasks of one group until both have returned. */
 void run_both(weft_fn a, void *arg_a, weft_fn b, void *arg_b);
+
+/* Two ends of a connection to a listener: its first, on whatever network the test runs. */
+struct peers {
+    weft_listener *listener;
+    weft_stream *client;
+    weft_stream *server;
+};
+
+/* A task that opens the listener, for port 0 at any port. */
+struct peers_listen {
+    struct peers *peers;
+    const char *host;
+    uint16_t port;
+};
+int peers_listen(void *arg);
+void peers_connect(struct peers *peers, const char *host);
 
 /* Pseudo-random bytes that depend on seed and position only. */
 void fill_pattern(void *data, size_t len, uint64_t seed, uint64_t position);

@@ -5,15 +5,12 @@
 #include <weft.h>
 #include <weft/testing.h>
 
+#include "calls.h"
 #include "client/client_int.h"
 #include "test.h"
 #include "wire.h"
 
-#define URL     "http://example.org/x"
-#define OK      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define BUSY    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
-#define MOVED   "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://example.net/y\r\n" NO_BODY
-#define NO_BODY "Content-Length: 0\r\n\r\n"
+#define TEMPORARILY "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://example.net/y\r\n" EMPTY
 
 static weft_client *make_client(struct wire *wire, const weft_client_options *options)
 {
@@ -23,29 +20,18 @@ static weft_client *make_client(struct wire *wire, const weft_client_options *op
     return client;
 }
 
-static int get_status(weft_client *client, const weft_request_options *options)
-{
-    weft_response *response;
-    int status = weft_client_get(client, URL, options, &response);
-    if (status < 0)
-        return status;
-    status = weft_response_status(response);
-    weft_response_free(response);
-    return status;
-}
-
 /* ---- the field with the attempt's number ---- */
 
 VIRTUAL_TEST(attempt_field_counts_the_attempts)
 {
-    static const struct wire_answer answers[] = {{BUSY}, {BUSY}, {OK}};
+    static const struct wire_answer answers[] = {{BUSY}, {BUSY}, {GOOD}};
     char field[] = "X-Attempt";
     struct wire wire;
     wire_start(&wire, answers, 3);
     weft_client *client = make_client(
         &wire, WEFT_CLIENT(.retry = WEFT_RETRY(.wait = {WEFT_WAIT_NONE}, .attempt_field = field)));
     field[0] = 'Y'; /* the client has a copy */
-    ASSERT_INT_EQ(get_status(client, NULL), 200);
+    ASSERT_INT_EQ(call(client, "GET", URL, NULL), 200);
     ASSERT_STR_HAS(wire.requests[0], "\r\nX-Attempt: 1\r\n");
     ASSERT_STR_HAS(wire.requests[1], "\r\nX-Attempt: 2\r\n");
     ASSERT_STR_HAS(wire.requests[2], "\r\nX-Attempt: 3\r\n");
@@ -56,12 +42,12 @@ VIRTUAL_TEST(attempt_field_counts_the_attempts)
 
 VIRTUAL_TEST(attempt_field_is_off_by_default)
 {
-    static const struct wire_answer answers[] = {{BUSY}, {OK}};
+    static const struct wire_answer answers[] = {{BUSY}, {GOOD}};
     struct wire wire;
     wire_start(&wire, answers, 2);
     weft_client *client =
         make_client(&wire, WEFT_CLIENT(.retry = WEFT_RETRY(.wait = {WEFT_WAIT_NONE})));
-    ASSERT_INT_EQ(get_status(client, NULL), 200);
+    ASSERT_INT_EQ(call(client, "GET", URL, NULL), 200);
     ASSERT_MEM_EQ(wire.requests[1], wire.requests[0], wire.lens[0] + 1);
     weft_client_free(client);
     wire_stop(&wire);
@@ -69,7 +55,7 @@ VIRTUAL_TEST(attempt_field_is_off_by_default)
 
 VIRTUAL_TEST(attempt_field_of_a_secret_name_stays_within_the_origin)
 {
-    static const struct wire_answer answers[] = {{BUSY}, {MOVED}, {OK}};
+    static const struct wire_answer answers[] = {{BUSY}, {TEMPORARILY}, {GOOD}};
     static const weft_retry_policy open = {.wait = {WEFT_WAIT_NONE}, .attempt_field = "X-Attempt"};
     static const weft_retry_policy secret = {.wait = {WEFT_WAIT_NONE},
                                              .attempt_field = "X-Session-Attempt"};
@@ -77,7 +63,8 @@ VIRTUAL_TEST(attempt_field_of_a_secret_name_stays_within_the_origin)
         struct wire wire;
         wire_start(&wire, answers, 3);
         weft_client *client = make_client(&wire, WEFT_CLIENT(.follow_redirects = WEFT_ON));
-        ASSERT_INT_EQ(get_status(client, WEFT_REQUEST(.retry = i == 0 ? &open : &secret)), 200);
+        ASSERT_INT_EQ(call(client, "GET", URL, WEFT_REQUEST(.retry = i == 0 ? &open : &secret)),
+                      200);
         ASSERT_STR_HAS(wire.requests[1], "Attempt: 2\r\n");
         ASSERT_STR_HAS(wire.requests[2], "GET /y HTTP/1.1\r\nHost: example.net\r\n");
         if (i == 0)
@@ -91,12 +78,12 @@ VIRTUAL_TEST(attempt_field_of_a_secret_name_stays_within_the_origin)
 
 VIRTUAL_TEST(attempt_field_that_is_no_name_is_refused)
 {
-    static const struct wire_answer answers[] = {{OK}};
+    static const struct wire_answer answers[] = {{GOOD}};
     struct wire wire;
     wire_start(&wire, answers, 1);
     weft_client *client =
         make_client(&wire, WEFT_CLIENT(.retry = WEFT_RETRY(.attempt_field = "X\r\nInjected")));
-    ASSERT_INT_LT(get_status(client, NULL), 0);
+    ASSERT_INT_LT(call(client, "GET", URL, NULL), 0);
     ASSERT_INT_EQ(wire.dials, 0);
     weft_client_free(client);
     wire_stop(&wire);
@@ -106,7 +93,7 @@ VIRTUAL_TEST(attempt_field_that_is_no_name_is_refused)
 
 VIRTUAL_TEST(hedge_that_wins_is_in_the_history)
 {
-    static const struct wire_answer answers[] = {{OK, .takes = WEFT_SEC(9)}, {OK}};
+    static const struct wire_answer answers[] = {{GOOD, .takes = WEFT_SEC(9)}, {GOOD}};
     static const weft_retry_policy policy = {.hedge_after = WEFT_SEC(1)};
     struct wire wire;
     weft_response *response;
@@ -143,7 +130,7 @@ VIRTUAL_TEST(hedges_of_a_call_that_fails_are_in_its_statistics)
     weft_retry_stats stats;
     wire_start(&wire, answers, 1);
     weft_client *client = make_client(&wire, WEFT_CLIENT(.retry = &policy));
-    ASSERT_ERR(get_status(client, WEFT_REQUEST(.stats = &stats)), WEFT_EDISCONNECTED);
+    ASSERT_ERR(call(client, "GET", URL, WEFT_REQUEST(.stats = &stats)), WEFT_EDISCONNECTED);
     ASSERT_INT_EQ(stats.attempts, 2);
     ASSERT_INT_EQ(stats.history_len, 4);
     for (int i = 0; i < 4; i++) {
@@ -160,7 +147,7 @@ VIRTUAL_TEST(hedges_of_a_call_that_fails_are_in_its_statistics)
 static int64_t time_get(weft_client *client)
 {
     int64_t start = weft_now();
-    ASSERT_INT_EQ(get_status(client, NULL), 200);
+    ASSERT_INT_EQ(call(client, "GET", URL, NULL), 200);
     return weft_now() - start;
 }
 
@@ -171,9 +158,9 @@ VIRTUAL_TEST(hedge_waits_for_the_percentile_of_what_was_seen)
     struct wire_answer answers[23] = {{0}};
     struct wire wire;
     for (int i = 0; i < 20; i++)
-        answers[i] = (struct wire_answer){OK, .takes = WEFT_MS(20 - i)};
-    answers[20] = (struct wire_answer){OK, .takes = WEFT_SEC(9)};
-    answers[21] = (struct wire_answer){OK, .takes = WEFT_MS(1)};
+        answers[i] = (struct wire_answer){GOOD, .takes = WEFT_MS(20 - i)};
+    answers[20] = (struct wire_answer){GOOD, .takes = WEFT_SEC(9)};
+    answers[21] = (struct wire_answer){GOOD, .takes = WEFT_MS(1)};
     wire_start(&wire, answers, 22);
     weft_client *client = make_client(&wire, WEFT_CLIENT(.retry = &policy));
     for (int i = 0; i < 20; i++)
@@ -187,7 +174,7 @@ VIRTUAL_TEST(hedge_waits_for_the_percentile_of_what_was_seen)
 
 VIRTUAL_TEST(hedge_waits_for_the_fixed_time_until_enough_is_known)
 {
-    static const struct wire_answer answers[] = {{OK, .takes = WEFT_SEC(9)}, {OK}};
+    static const struct wire_answer answers[] = {{GOOD, .takes = WEFT_SEC(9)}, {GOOD}};
     static const weft_retry_policy both = {.hedge_after = WEFT_SEC(2), .hedge_percentile = 250};
     static const weft_retry_policy alone = {.hedge_percentile = 50};
     struct wire wire;
@@ -211,9 +198,9 @@ VIRTUAL_TEST(hedge_percentile_counts_those_that_lost)
     struct wire_answer answers[32];
     struct wire wire;
     for (int i = 0; i < 20; i++)
-        answers[i] = (struct wire_answer){OK, .takes = i % 2 == 0 ? WEFT_SEC(4) : WEFT_MS(1)};
-    answers[20] = (struct wire_answer){OK, .takes = WEFT_SEC(3)};
-    answers[21] = (struct wire_answer){OK};
+        answers[i] = (struct wire_answer){GOOD, .takes = i % 2 == 0 ? WEFT_SEC(4) : WEFT_MS(1)};
+    answers[20] = (struct wire_answer){GOOD, .takes = WEFT_SEC(3)};
+    answers[21] = (struct wire_answer){GOOD};
     wire_start(&wire, answers, 22);
     weft_client *client = make_client(&wire, WEFT_CLIENT(.retry = &policy));
     for (int i = 0; i < 10; i++)
@@ -228,14 +215,14 @@ VIRTUAL_TEST(hedge_percentile_counts_those_that_lost)
 /* RFC 9112 9.3.1: the server has closed a kept connection. No attempt, and nothing of the budget. */
 VIRTUAL_TEST(transparent_retry_is_not_counted)
 {
-    static const struct wire_answer answers[] = {{OK}, {NULL}, {OK}, {NULL}, {OK}};
+    static const struct wire_answer answers[] = {{GOOD}, {NULL}, {GOOD}, {NULL}, {GOOD}};
     static const weft_retry_policy policy = {.budget_percent = 1, .budget_floor = -1};
     struct wire wire;
     weft_response *response;
     weft_retry_entry entry;
     wire_start(&wire, answers, 5);
     weft_client *client = make_client(&wire, WEFT_CLIENT(.retry = &policy));
-    ASSERT_INT_EQ(get_status(client, NULL), 200);
+    ASSERT_INT_EQ(call(client, "GET", URL, NULL), 200);
     for (int i = 0; i < 2; i++) {
         ASSERT_OK(weft_client_get(client, URL, NULL, &response));
         ASSERT_INT_EQ(weft_response_status(response), 200);
@@ -261,7 +248,7 @@ static const weft_retry_policy stubborn = {
 
 VIRTUAL_TEST(cancelled_call_is_not_retried_whatever_the_predicate_says)
 {
-    static const struct wire_answer answers[] = {{OK, .takes = WEFT_SEC(3)}};
+    static const struct wire_answer answers[] = {{GOOD, .takes = WEFT_SEC(3)}};
     for (uint64_t k = 1; k < 12; k++) {
         struct wire wire;
         weft_scope scope;
@@ -269,7 +256,7 @@ VIRTUAL_TEST(cancelled_call_is_not_retried_whatever_the_predicate_says)
         weft_client *client = make_client(&wire, NULL);
         weft_scope_enter(&scope, WEFT_FOREVER);
         weft_testing_cancel_at(&scope, k);
-        int err = get_status(client, WEFT_REQUEST(.retry = &stubborn));
+        int err = call(client, "GET", URL, WEFT_REQUEST(.retry = &stubborn));
         weft_testing_cancel_at(NULL, 0);
         ASSERT(err == 200 || err == -ECANCELED);
         if (err < 0)
@@ -282,16 +269,16 @@ VIRTUAL_TEST(cancelled_call_is_not_retried_whatever_the_predicate_says)
 
 VIRTUAL_TEST(callers_deadline_is_not_retried_whatever_the_predicate_says)
 {
-    static const struct wire_answer answers[] = {{OK, .takes = WEFT_SEC(3)}};
+    static const struct wire_answer answers[] = {{GOOD, .takes = WEFT_SEC(3)}};
     struct wire wire;
     weft_scope scope;
     wire_start(&wire, answers, 1);
     weft_client *client = make_client(&wire, NULL);
-    ASSERT_ERR(get_status(client, WEFT_REQUEST(.retry = &stubborn, .timeout = WEFT_SEC(1))),
+    ASSERT_ERR(call(client, "GET", URL, WEFT_REQUEST(.retry = &stubborn, .timeout = WEFT_SEC(1))),
                WEFT_ETOTAL_TIMEOUT);
     ASSERT_INT_EQ(wire.n_requests, 1);
     weft_scope_enter(&scope, WEFT_SEC(1));
-    int err = get_status(client, WEFT_REQUEST(.retry = &stubborn));
+    int err = call(client, "GET", URL, WEFT_REQUEST(.retry = &stubborn));
     ASSERT_ERR(weft_scope_exit(&scope, err), -ETIMEDOUT);
     ASSERT_INT_EQ(wire.n_requests, 2);
     weft_client_free(client);
@@ -306,7 +293,7 @@ VIRTUAL_TEST(programming_error_is_not_retried_whatever_the_predicate_says)
     struct wire wire;
     wire_start(&wire, answers, 1);
     weft_client *client = make_client(&wire, NULL);
-    ASSERT_INT_LT(get_status(client, WEFT_REQUEST(.retry = &stubborn, .headers = broken)), 0);
+    ASSERT_INT_LT(call(client, "GET", URL, WEFT_REQUEST(.retry = &stubborn, .headers = broken)), 0);
     ASSERT_INT_EQ(wire.dials, 0);
     weft_client_free(client);
     wire_stop(&wire);

@@ -6,16 +6,10 @@
 #include <weft.h>
 #include <weft/testing.h>
 
+#include "call_world.h"
 #include "client/client_int.h"
 #include "test.h"
-#include "wire.h"
 
-#define URL      "http://example.org/x"
-#define EMPTY    "Content-Length: 0\r\n\r\n"
-#define GOOD     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define BUSY     "HTTP/1.1 503 Service Unavailable\r\n" EMPTY
-#define MOVED    "HTTP/1.1 307 Temporary Redirect\r\nLocation: /y\r\n" EMPTY
-#define OTHER    "HTTP/1.1 303 See Other\r\nLocation: /y\r\n" EMPTY
 #define TOO_MUCH "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n" EMPTY
 
 static const weft_retry_policy at_once = {.wait = {WEFT_WAIT_NONE}};
@@ -56,47 +50,22 @@ static int rewind_source(void *userdata)
 static const char *const hello[] = {"hello", " ", "world", NULL};
 #define CHUNKS "5\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\n\r\n"
 
-struct world {
-    struct wire wire;
-    struct source source;
-    weft_client *client;
-};
+static struct source source;
 
-static void begin(struct world *world, const struct wire_answer *answers, size_t n,
+static void start(struct world *world, const struct wire_answer *answers, size_t n,
                   const weft_client_options *options)
 {
-    world->source = (struct source){.pieces = hello};
-    wire_start(&world->wire, answers, n);
-    ASSERT_OK(weft_client_new(options, &world->client));
-    wire_serve(&world->wire, world->client);
-}
-
-static void end(struct world *world)
-{
-    weft_client_free(world->client);
-    wire_stop(&world->wire);
+    source = (struct source){.pieces = hello};
+    begin(world, answers, n, options);
 }
 
 static int put(struct world *world, const weft_request_options *options)
 {
-    weft_response *response;
-    int status = weft_client_put(world->client, URL, options, &response);
-    if (status < 0)
-        return status;
-    status = weft_response_status(response);
-    weft_response_free(response);
-    return status;
+    return request(world, "PUT", URL, options);
 }
 
-#define READER   .body_reader = read_source, .body_userdata = &world.source
+#define READER   .body_reader = read_source, .body_userdata = &source
 #define REWINDER READER, .body_rewind = rewind_source
-
-static const char *body_of(const struct wire *wire, size_t index)
-{
-    const char *head_end = strstr(wire->requests[index], "\r\n\r\n");
-    ASSERT(head_end != NULL);
-    return head_end + 4;
-}
 
 /* ---- on the wire ---- */
 
@@ -104,13 +73,13 @@ VIRTUAL_TEST(body_of_unknown_size_is_chunked)
 {
     static const struct wire_answer answers[] = {{GOOD}};
     struct world world;
-    begin(&world, answers, 1, NULL);
+    start(&world, answers, 1, NULL);
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(READER, .content_type = "text/plain")), 200);
     ASSERT_STR_HAS(world.wire.requests[0], "\r\nTransfer-Encoding: chunked\r\n");
     ASSERT_STR_HAS(world.wire.requests[0], "\r\nContent-Type: text/plain\r\n");
     ASSERT_STR_LACKS(world.wire.requests[0], "Content-Length");
     ASSERT_STR_EQ(body_of(&world.wire, 0), CHUNKS);
-    ASSERT_INT_EQ(world.source.most, 65536);
+    ASSERT_INT_EQ(source.most, 65536);
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(READER)), 200); /* nothing is left: an empty one */
     ASSERT_STR_EQ(body_of(&world.wire, 1), "0\r\n\r\n");
     ASSERT_INT_EQ(world.wire.dials, 1);
@@ -121,12 +90,12 @@ VIRTUAL_TEST(body_of_known_size_is_sent_as_it_is)
 {
     static const struct wire_answer answers[] = {{GOOD}};
     struct world world;
-    begin(&world, answers, 1, NULL);
+    start(&world, answers, 1, NULL);
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(READER, .body_size = 11)), 200);
     ASSERT_STR_HAS(world.wire.requests[0], "\r\nContent-Length: 11\r\n");
     ASSERT_STR_LACKS(world.wire.requests[0], "chunked");
     ASSERT_STR_EQ(body_of(&world.wire, 0), "hello world");
-    ASSERT_INT_EQ(world.source.most, 11);
+    ASSERT_INT_EQ(source.most, 11);
     end(&world);
 }
 
@@ -151,7 +120,7 @@ VIRTUAL_TEST(body_comes_from_a_stream_in_its_own_time)
         weft_group group;
         weft_stream *near;
         weft_stream *far;
-        begin(&world, answers, 1, NULL);
+        start(&world, answers, 1, NULL);
         ASSERT_OK(weft_group_init(&group, NULL));
         ASSERT_OK(weft_stream_pair(0, &near, &far));
         ASSERT_OK(weft_group_spawn(&group, feed, far));
@@ -185,7 +154,7 @@ VIRTUAL_TEST(body_larger_than_any_buffer_goes_through_64_kib)
     static const struct wire_answer answers[] = {{GOOD}};
     struct world world;
     struct flood flood = {.left = 200000};
-    begin(&world, answers, 1, NULL);
+    start(&world, answers, 1, NULL);
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(.body_reader = read_flood, .body_userdata = &flood,
                                            .body_size = 200000)),
                   200);
@@ -199,7 +168,7 @@ VIRTUAL_TEST(body_without_end_stops_at_an_early_answer)
     static const struct wire_answer answers[] = {{TOO_MUCH, .early = true}};
     struct world world;
     struct flood flood = {.left = UINT64_MAX};
-    begin(&world, answers, 1, WEFT_CLIENT(.retry = &at_once));
+    start(&world, answers, 1, WEFT_CLIENT(.retry = &at_once));
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(.body_reader = read_flood, .body_userdata = &flood)),
                   413);
     ASSERT_INT_EQ(world.wire.dials, 1);
@@ -212,9 +181,9 @@ VIRTUAL_TEST(retry_sends_a_rewound_body_again)
 {
     static const struct wire_answer answers[] = {{BUSY}, {NULL}, {GOOD}};
     struct world world;
-    begin(&world, answers, 3, WEFT_CLIENT(.retry = &at_once));
+    start(&world, answers, 3, WEFT_CLIENT(.retry = &at_once));
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(REWINDER)), 200);
-    ASSERT_INT_EQ(world.source.rewinds, 2);
+    ASSERT_INT_EQ(source.rewinds, 2);
     for (size_t i = 0; i < 3; i++)
         ASSERT_STR_EQ(body_of(&world.wire, i), CHUNKS);
     end(&world);
@@ -224,7 +193,7 @@ VIRTUAL_TEST(retry_of_a_status_without_rewind_gives_the_response)
 {
     static const struct wire_answer answers[] = {{BUSY}, {GOOD}};
     struct world world;
-    begin(&world, answers, 2, WEFT_CLIENT(.retry = &at_once));
+    start(&world, answers, 2, WEFT_CLIENT(.retry = &at_once));
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(READER)), 503);
     ASSERT_INT_EQ(world.wire.n_requests, 1);
     end(&world);
@@ -234,7 +203,7 @@ VIRTUAL_TEST(retry_of_a_failure_without_rewind_is_refused)
 {
     static const struct wire_answer answers[] = {{NULL}, {GOOD}};
     struct world world;
-    begin(&world, answers, 2, WEFT_CLIENT(.retry = &at_once));
+    start(&world, answers, 2, WEFT_CLIENT(.retry = &at_once));
     ASSERT_ERR(put(&world, WEFT_REQUEST(READER)), WEFT_ENOT_REPLAYABLE);
     ASSERT_STR_EQ(weft_error_message(),
                   "PUT http://example.org/x: the request body cannot be sent a second time without "
@@ -248,7 +217,7 @@ VIRTUAL_TEST(retry_before_the_body_was_touched_needs_no_rewind)
 {
     static const struct wire_answer answers[] = {{.failed = true}, {.failed = true}, {GOOD}};
     struct world world;
-    begin(&world, answers, 3, WEFT_CLIENT(.retry = &at_once));
+    start(&world, answers, 3, WEFT_CLIENT(.retry = &at_once));
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(READER)), 200);
     ASSERT_STR_EQ(body_of(&world.wire, 2), CHUNKS);
     end(&world);
@@ -258,7 +227,7 @@ VIRTUAL_TEST(redirect_sends_a_rewound_body_again)
 {
     static const struct wire_answer answers[] = {{MOVED}, {GOOD}};
     struct world world;
-    begin(&world, answers, 2, WEFT_CLIENT(.follow_redirects = WEFT_ON));
+    start(&world, answers, 2, WEFT_CLIENT(.follow_redirects = WEFT_ON));
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(REWINDER, .body_size = 11)), 200);
     ASSERT_STR_HAS(world.wire.requests[1], "PUT /y HTTP/1.1\r\n");
     ASSERT_STR_EQ(body_of(&world.wire, 1), "hello world");
@@ -269,7 +238,7 @@ VIRTUAL_TEST(redirect_without_rewind_is_refused)
 {
     static const struct wire_answer answers[] = {{MOVED}, {GOOD}};
     struct world world;
-    begin(&world, answers, 2, WEFT_CLIENT(.follow_redirects = WEFT_ON, .retry = &at_once));
+    start(&world, answers, 2, WEFT_CLIENT(.follow_redirects = WEFT_ON, .retry = &at_once));
     ASSERT_ERR(put(&world, WEFT_REQUEST(READER)), WEFT_ENOT_REPLAYABLE);
     ASSERT_STR_EQ(weft_error_message(), "PUT http://example.org/y: the request body cannot be sent "
                                         "a second time without body_rewind");
@@ -281,7 +250,7 @@ VIRTUAL_TEST(redirect_to_a_get_needs_no_body)
 {
     static const struct wire_answer answers[] = {{OTHER}, {GOOD}};
     struct world world;
-    begin(&world, answers, 2, WEFT_CLIENT(.follow_redirects = WEFT_ON));
+    start(&world, answers, 2, WEFT_CLIENT(.follow_redirects = WEFT_ON));
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(READER)), 200);
     ASSERT_STR_HAS(world.wire.requests[1], "GET /y HTTP/1.1\r\n");
     ASSERT_STR_LACKS(world.wire.requests[1], "chunked");
@@ -293,9 +262,9 @@ VIRTUAL_TEST(stale_connection_is_replaced_if_the_body_can_be_rewound)
 {
     static const struct wire_answer answers[] = {{GOOD}, {NULL}, {GOOD}, {NULL}, {GOOD}};
     struct world world;
-    begin(&world, answers, 5, NULL);
+    start(&world, answers, 5, NULL);
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(REWINDER)), 200);
-    rewind_source(&world.source);
+    rewind_source(&source);
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(REWINDER)), 200);
     ASSERT_STR_EQ(body_of(&world.wire, 2), CHUNKS);
     ASSERT_ERR(put(&world, WEFT_REQUEST(READER)), WEFT_EDISCONNECTED);
@@ -307,29 +276,13 @@ VIRTUAL_TEST(hedge_is_not_for_bodies_that_come_piece_by_piece)
 {
     static const struct wire_answer answers[] = {{GOOD, .takes = WEFT_SEC(3)}};
     struct world world;
-    begin(&world, answers, 1, WEFT_CLIENT(.retry = WEFT_RETRY(.hedge_after = WEFT_SEC(1))));
+    start(&world, answers, 1, WEFT_CLIENT(.retry = WEFT_RETRY(.hedge_after = WEFT_SEC(1))));
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(REWINDER)), 200);
     ASSERT_INT_EQ(world.wire.n_requests, 1);
     end(&world);
 }
 
 /* ---- progress ---- */
-
-struct progress {
-    uint64_t calls;
-    uint64_t sent;
-    uint64_t size;
-    uint64_t fails_at;
-};
-
-static int note_progress(void *userdata, uint64_t sent, uint64_t size)
-{
-    struct progress *progress = userdata;
-    progress->calls++;
-    progress->sent = sent;
-    progress->size = size;
-    return sent == progress->fails_at ? -EPERM : 0;
-}
 
 VIRTUAL_TEST(upload_progress_of_a_large_body_comes_in_pieces_and_can_end_it)
 {
@@ -340,7 +293,7 @@ VIRTUAL_TEST(upload_progress_of_a_large_body_comes_in_pieces_and_can_end_it)
     const weft_request_options *options =
         WEFT_REQUEST(.content = large, .content_len = sizeof large, .on_upload = note_progress,
                      .upload_userdata = &progress);
-    begin(&world, answers, 1, WEFT_CLIENT(.retry = &at_once));
+    start(&world, answers, 1, WEFT_CLIENT(.retry = &at_once));
     ASSERT_INT_EQ(put(&world, options), 200);
     ASSERT_INT_EQ(progress.calls, 4);
     ASSERT_INT_EQ(progress.sent, 200000);
@@ -361,15 +314,15 @@ VIRTUAL_TEST(reader_that_fails_ends_the_call)
     static const int errors[] = {-EIO, WEFT_EREAD, -ENOMEM};
     for (size_t i = 0; i < 3; i++) {
         struct world world;
-        begin(&world, answers, 1, WEFT_CLIENT(.retry = &all));
-        world.source.fails_at = 2;
-        world.source.error = errors[i];
+        start(&world, answers, 1, WEFT_CLIENT(.retry = &all));
+        source.fails_at = 2;
+        source.error = errors[i];
         ASSERT_ERR(put(&world, WEFT_REQUEST(REWINDER)), errors[i]);
         ASSERT_STR_HAS(weft_error_message(),
                        "PUT http://example.org/x: the request body could not be read: ");
         ASSERT_STR_HAS(weft_error_message(), weft_error_text(errors[i]));
         ASSERT_INT_EQ(world.wire.dials, 1);
-        ASSERT_INT_EQ(world.source.rewinds, 0);
+        ASSERT_INT_EQ(source.rewinds, 0);
         end(&world);
     }
 }
@@ -385,7 +338,7 @@ VIRTUAL_TEST(reader_that_claims_too_much_is_found_out)
 {
     static const struct wire_answer answers[] = {{GOOD}};
     struct world world;
-    begin(&world, answers, 1, NULL);
+    start(&world, answers, 1, NULL);
     ASSERT_ERR(put(&world, WEFT_REQUEST(.body_reader = read_too_much)), -EINVAL);
     ASSERT_STR_HAS(weft_error_message(), "body_reader returned 65537, more than the 65536");
     end(&world);
@@ -395,7 +348,7 @@ VIRTUAL_TEST(body_shorter_than_its_size_is_an_error)
 {
     static const struct wire_answer answers[] = {{GOOD}};
     struct world world;
-    begin(&world, answers, 1, WEFT_CLIENT(.retry = &at_once));
+    start(&world, answers, 1, WEFT_CLIENT(.retry = &at_once));
     ASSERT_ERR(put(&world, WEFT_REQUEST(REWINDER, .body_size = 12)), WEFT_ELOCAL_PROTOCOL);
     ASSERT_STR_HAS(weft_error_message(), "the request body ended after 11 of 12 bytes");
     ASSERT_INT_EQ(world.wire.dials, 1);
@@ -412,7 +365,7 @@ VIRTUAL_TEST(rewind_that_fails_ends_the_call)
 {
     static const struct wire_answer answers[] = {{BUSY}, {GOOD}};
     struct world world;
-    begin(&world, answers, 2, WEFT_CLIENT(.retry = &at_once));
+    start(&world, answers, 2, WEFT_CLIENT(.retry = &at_once));
     ASSERT_ERR(put(&world, WEFT_REQUEST(READER, .body_rewind = fail_rewind)), -ESPIPE);
     ASSERT_STR_HAS(weft_error_message(), "the request body could not be rewound");
     ASSERT_INT_EQ(world.wire.n_requests, 1);
@@ -424,7 +377,7 @@ VIRTUAL_TEST(body_options_that_contradict_are_refused)
     static const struct wire_answer answers[] = {{GOOD}};
     static const weft_pair form[] = {{"a", "b"}, {0}};
     struct world world;
-    begin(&world, answers, 1, NULL);
+    start(&world, answers, 1, NULL);
     ASSERT_ERR(put(&world, WEFT_REQUEST(READER, .content = "x", .content_len = 1)), -EINVAL);
     ASSERT_ERR(put(&world, WEFT_REQUEST(READER, .form = form)), -EINVAL);
     ASSERT_ERR(put(&world, WEFT_REQUEST(.form = form, .content = "x")), -EINVAL);
@@ -441,7 +394,7 @@ VIRTUAL_TEST(body_from_a_reader_is_cancelled_anywhere)
     for (uint64_t k = 1; k < 30; k++) {
         struct world world;
         weft_scope scope;
-        begin(&world, answers, 2, WEFT_CLIENT(.retry = &at_once));
+        start(&world, answers, 2, WEFT_CLIENT(.retry = &at_once));
         weft_scope_enter(&scope, WEFT_FOREVER);
         weft_testing_cancel_at(&scope, k);
         int err = put(&world, WEFT_REQUEST(REWINDER));
@@ -458,7 +411,7 @@ VIRTUAL_TEST(body_from_a_reader_survives_every_failed_allocation)
     bool succeeded = false;
     for (uint64_t k = 1; k < 120; k++) {
         struct world world;
-        begin(&world, answers, 2, WEFT_CLIENT(.retry = &at_once));
+        start(&world, answers, 2, WEFT_CLIENT(.retry = &at_once));
         weft_testing_fail_alloc(k, false);
         int err = put(&world, WEFT_REQUEST(REWINDER));
         weft_testing_fail_alloc(0, false);

@@ -7,11 +7,12 @@
 #include <weft.h>
 #include <weft/testing.h>
 
-#include "call_world.h"
 #include "client/client_int.h"
 #include "fault.h"
 #include "test.h"
-#include "wire.h"
+
+#define URL "http://example.org/x?q=1"
+#include "call_world.h"
 
 static weft_auth *digest(void)
 {
@@ -27,7 +28,7 @@ VIRTUAL_TEST(auth_basic_goes_with_every_request_to_its_origin)
     static const struct wire_answer answers[] = {{GOOD}, {AWAY}, {BACK}, {GOOD}};
     weft_auth *auth;
     ASSERT_OK(weft_auth_basic("kim", "pass", &auth));
-    BEGIN(auth, .follow_redirects = WEFT_ON);
+    BEGIN(.auth = auth, .follow_redirects = WEFT_ON);
     ASSERT_INT_EQ(GET(), 200);
     SENT(0, "\r\nAuthorization: Basic a2ltOnBhc3M=\r\n");
     ASSERT_INT_EQ(GET(), 200);
@@ -44,7 +45,7 @@ VIRTUAL_TEST(auth_of_a_request_is_instead_of_the_clients)
     weft_auth *other;
     ASSERT_OK(weft_auth_bearer("one", &auth));
     ASSERT_OK(weft_auth_bearer("two", &other));
-    BEGIN(auth, .follow_redirects = WEFT_ON);
+    BEGIN(.auth = auth, .follow_redirects = WEFT_ON);
     ASSERT_INT_EQ(GET(.auth = other), 200);
     SENT(0, "\r\nAuthorization: Bearer two\r\n");
     UNSENT(0, "one");
@@ -62,7 +63,7 @@ VIRTUAL_TEST(auth_of_a_request_is_instead_of_the_clients)
 VIRTUAL_TEST(auth_none_leaves_out_the_shorthands_and_the_urls_too)
 {
     static const struct wire_answer answers[] = {{GOOD}};
-    BEGIN(NULL, .bearer = "one");
+    BEGIN(.bearer = "one");
     ASSERT_INT_EQ(GET(.auth = WEFT_AUTH_NONE), 200);
     NOBODY(0);
     ASSERT_INT_EQ(
@@ -77,7 +78,7 @@ VIRTUAL_TEST(auth_none_leaves_out_the_shorthands_and_the_urls_too)
 VIRTUAL_TEST(auth_of_a_client_with_a_base_url_goes_there_only)
 {
     static const struct wire_answer answers[] = {{GOOD}};
-    BEGIN(digest(), .base_url = "http://home.org/");
+    BEGIN(.auth = digest(), .base_url = "http://home.org/");
     static const struct wire_answer asks[] = {{ASKS}};
     world.wire.answers = asks;
     ASSERT_INT_EQ(GET(), 401);
@@ -94,7 +95,7 @@ VIRTUAL_TEST(auth_of_the_url_is_used_for_the_first_hop_only)
         {"HTTP/1.1 302 Found\r\nLocation: http://a:b@example.org/w\r\n" EMPTY},
         {"HTTP/1.1 302 Found\r\nLocation: http://c:d@other.org/w\r\n" EMPTY},
         {GOOD}};
-    BEGIN(NULL, .follow_redirects = WEFT_ON);
+    BEGIN(.follow_redirects = WEFT_ON);
     ASSERT_INT_EQ(request(&world, "GET", "http://us%20er:p%3Aw@example.org/", NULL), 200);
     SENT(0, "\r\nAuthorization: Basic dXMgZXI6cDp3\r\n");
     SENT(1, "\r\nAuthorization: Basic dXMgZXI6cDp3\r\n");
@@ -135,7 +136,7 @@ TEST(auth_that_cannot_be_sent_is_refused)
 VIRTUAL_TEST(digest_answers_a_challenge_and_counts_on)
 {
     static const struct wire_answer answers[] = {{ASKS}, {GOOD}};
-    BEGIN(digest());
+    BEGIN(.auth = digest());
     ASSERT_INT_EQ(GET(), 200);
     NOBODY(0);
     SENT(1, "\r\nAuthorization: Digest username=\"kim\", realm=\"r\", nonce=\"n1\", "
@@ -152,7 +153,7 @@ VIRTUAL_TEST(digest_answers_a_challenge_and_counts_on)
 VIRTUAL_TEST(digest_that_is_wrong_stops_after_one_answer)
 {
     static const struct wire_answer answers[] = {{ASKS}, {ASKS2}};
-    BEGIN(digest());
+    BEGIN(.auth = digest());
     ASSERT_INT_EQ(GET(), 401);
     ASSERT_INT_EQ(world.wire.n_requests, 2);
     ASSERT_INT_EQ(GET(), 401); /* nothing is remembered of what was refused */
@@ -164,7 +165,7 @@ VIRTUAL_TEST(digest_that_is_wrong_stops_after_one_answer)
 VIRTUAL_TEST(digest_with_a_stale_nonce_is_answered_again)
 {
     static const struct wire_answer answers[] = {{ASKS}, {GOOD}, {STALE}, {GOOD}};
-    BEGIN(digest());
+    BEGIN(.auth = digest());
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_INT_EQ(GET(), 200);
     SENT(2, "nonce=\"n1\"");
@@ -176,7 +177,7 @@ VIRTUAL_TEST(digest_with_a_stale_nonce_is_answered_again)
 VIRTUAL_TEST(digest_with_stale_nonces_for_ever_stops)
 {
     static const struct wire_answer answers[] = {{STALE}};
-    BEGIN(digest());
+    BEGIN(.auth = digest());
     ASSERT_INT_EQ(GET(), 401);
     ASSERT_INT_EQ(world.wire.n_requests, 3);
     end(&world);
@@ -192,7 +193,7 @@ VIRTUAL_TEST(digest_takes_the_strongest_of_all_fields)
                 "WWW-Authenticate: Digest realm=\"r\", nonce=\"x\", qop=\"auth\", "
                 "algorithm=MD5-sess\r\n" EMPTY},
         {GOOD}};
-    BEGIN(digest());
+    BEGIN(.auth = digest());
     ASSERT_INT_EQ(GET(), 200);
     SENT(1, "realm=\"\", nonce=\"s\"");
     SENT(1, "algorithm=SHA-256");
@@ -214,7 +215,7 @@ VIRTUAL_TEST(digest_that_it_cannot_answer_is_the_callers)
         snprintf(text, sizeof text, DENIED "%sContent-Length: 2\r\n\r\nno", fields[i]);
         const struct wire_answer answers[] = {{text}};
         weft_response *response;
-        BEGIN(digest());
+        BEGIN(.auth = digest());
         ASSERT_OK(weft_client_get(world.client, URL, NULL, &response));
         ASSERT_INT_EQ(weft_response_status(response), 401);
         ASSERT_STR_EQ(weft_response_text(response, NULL), "no");
@@ -227,7 +228,7 @@ VIRTUAL_TEST(digest_that_it_cannot_answer_is_the_callers)
 VIRTUAL_TEST(digest_never_answers_another_origin)
 {
     static const struct wire_answer answers[] = {{AWAY}, {ASKS}};
-    BEGIN(digest(), .follow_redirects = WEFT_ON);
+    BEGIN(.auth = digest(), .follow_redirects = WEFT_ON);
     ASSERT_INT_EQ(GET(), 401);
     ASSERT_INT_EQ(world.wire.n_requests, 2);
     NOBODY(1);
@@ -237,7 +238,7 @@ VIRTUAL_TEST(digest_never_answers_another_origin)
 VIRTUAL_TEST(digest_keeps_a_challenge_for_each_origin)
 {
     static const struct wire_answer answers[] = {{ASKS}, {GOOD}, {ASKS2}, {GOOD}};
-    BEGIN(digest());
+    BEGIN(.auth = digest());
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_INT_EQ(request(&world, "GET", "http://example.org:81/x", NULL), 200);
     NOBODY(2); /* another port is another origin */
@@ -273,7 +274,7 @@ VIRTUAL_TEST(digest_remembers_a_bounded_number_of_origins)
 VIRTUAL_TEST(digest_sends_a_body_again)
 {
     static const struct wire_answer answers[] = {{ASKS}, {GOOD}};
-    BEGIN(digest());
+    BEGIN(.auth = digest());
     ASSERT_INT_EQ(request(&world, "POST", URL, WEFT_REQUEST(.content = "body", .content_len = 4)),
                   200);
     SENT(0, "\r\n\r\nbody");
@@ -302,7 +303,7 @@ VIRTUAL_TEST(digest_of_a_body_that_cannot_be_rewound_is_not_replayable)
 {
     static const struct wire_answer answers[] = {{ASKS}, {GOOD}};
     int calls = 0;
-    BEGIN(digest());
+    BEGIN(.auth = digest());
     ASSERT_ERR(request(&world, "POST", URL,
                        WEFT_REQUEST(.body_reader = read_once, .body_userdata = &calls)),
                WEFT_ENOT_REPLAYABLE);
@@ -321,7 +322,7 @@ VIRTUAL_TEST(digest_takes_the_cookies_of_the_challenge_along)
         {DENIED "Set-Cookie: s=1\r\n"
                 "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\"\r\n" EMPTY},
         {GOOD}};
-    BEGIN(digest());
+    BEGIN(.auth = digest());
     ASSERT_INT_EQ(GET(), 200);
     SENT(1, "\r\nCookie: s=1\r\n");
     UNSENT(1, "qop"); /* the form of RFC 2069 */
@@ -334,7 +335,7 @@ VIRTUAL_TEST(digest_does_not_read_the_body_of_a_challenge_into_memory)
         {DENIED "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\"\r\n"
                 "Content-Length: 99999999\r\n\r\nmuch"},
         {GOOD}};
-    BEGIN(digest(), .body_max = 16);
+    BEGIN(.auth = digest(), .body_max = 16);
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_INT_EQ(world.wire.dials, 2);
     end(&world);
@@ -345,7 +346,7 @@ VIRTUAL_TEST(digest_of_a_streamed_response_is_answered_too)
     static const struct wire_answer answers[] = {{ASKS}, {GOOD}};
     weft_response *response;
     char data[8];
-    BEGIN(digest());
+    BEGIN(.auth = digest());
     ASSERT_OK(weft_client_stream(world.client, "GET", URL, NULL, &response));
     ASSERT_INT_EQ(weft_response_status(response), 200);
     ASSERT_INT_EQ(weft_response_read(response, data, sizeof data), 2);
@@ -381,7 +382,7 @@ static weft_auth *from_netrc(const char *text)
 TASK_TEST(netrc_is_asked_for_the_host_and_nothing_else)
 {
     static const struct wire_answer answers[] = {{GOOD}};
-    BEGIN(from_netrc(netrc));
+    BEGIN(.auth = from_netrc(netrc));
     ASSERT_INT_EQ(GET(), 200);
     SENT(0, KIM);
     /* What stands before "@", or the port, is not the host. */
@@ -398,7 +399,7 @@ TASK_TEST(netrc_of_another_host_is_used_after_a_redirect_only_if_it_is_named)
 {
     static const struct wire_answer answers[] = {
         {AWAY}, {"HTTP/1.1 302 Found\r\nLocation: http://third.org/\r\n" EMPTY}, {GOOD}};
-    BEGIN(from_netrc(netrc), .follow_redirects = WEFT_ON);
+    BEGIN(.auth = from_netrc(netrc), .follow_redirects = WEFT_ON);
     ASSERT_INT_EQ(GET(), 200);
     SENT(0, KIM);
     SENT(1, LEE);
@@ -409,7 +410,7 @@ TASK_TEST(netrc_of_another_host_is_used_after_a_redirect_only_if_it_is_named)
 TASK_TEST(netrc_is_silent_after_a_redirect_from_https_to_http)
 {
     static const struct wire_answer answers[] = {{AWAY}, {GOOD}};
-    BEGIN(from_netrc(netrc), .follow_redirects = WEFT_ON);
+    BEGIN(.auth = from_netrc(netrc), .follow_redirects = WEFT_ON);
     ASSERT_INT_EQ(request(&world, "GET", "https://example.org/", NULL), 200);
     SENT(0, KIM);
     NOBODY(1);
@@ -419,7 +420,7 @@ TASK_TEST(netrc_is_silent_after_a_redirect_from_https_to_http)
 TASK_TEST(netrc_without_an_entry_says_nothing)
 {
     static const struct wire_answer answers[] = {{GOOD}};
-    BEGIN(from_netrc("machine a login b password c\n"));
+    BEGIN(.auth = from_netrc("machine a login b password c\n"));
     ASSERT_INT_EQ(GET(), 200);
     NOBODY(0);
     end(&world);
@@ -495,7 +496,7 @@ VIRTUAL_TEST(flow_sees_each_reply_and_says_what_is_sent)
     static const struct wire_answer answers[] = {
         {DENIED "Content-Length: 3\r\n\r\none"}, {DENIED EMPTY}, {GOOD}};
     struct flow flow = {.turns = 4};
-    BEGIN(custom(&flow, true));
+    BEGIN(.auth = custom(&flow, true));
     ASSERT_INT_EQ(GET(.headers = PAIRS({"x-step", "none"})), 200);
     SENT(0, "\r\nX-Step: Step 1\r\n");
     UNSENT(0, "none");
@@ -512,7 +513,7 @@ VIRTUAL_TEST(flow_without_bodies_leaves_the_last_one_to_the_caller)
     static const struct wire_answer answers[] = {{DENIED "Content-Length: 3\r\n\r\none"}};
     struct flow flow = {.turns = 1};
     weft_response *response;
-    BEGIN(custom(&flow, false));
+    BEGIN(.auth = custom(&flow, false));
     ASSERT_OK(weft_client_get(world.client, URL, NULL, &response));
     ASSERT_STR_EQ(weft_response_text(response, NULL), "one");
     ASSERT_STR_EQ(flow.seen, "401 -;");
@@ -525,7 +526,7 @@ VIRTUAL_TEST(flow_that_fails_ends_the_call)
     static const struct wire_answer answers[] = {{DENIED EMPTY}};
     for (int i = 1; i < 3; i++) {
         struct flow flow = {.turns = 9, .fails = i};
-        BEGIN(custom(&flow, i == 1));
+        BEGIN(.auth = custom(&flow, i == 1));
         ASSERT_ERR(GET(), -EACCES);
         ASSERT_INT_EQ(world.wire.n_requests, i - 1);
         end(&world);
@@ -536,7 +537,7 @@ VIRTUAL_TEST(flow_without_an_end_is_ended)
 {
     static const struct wire_answer answers[] = {{GOOD}};
     struct flow flow = {.turns = 99};
-    BEGIN(custom(&flow, false));
+    BEGIN(.auth = custom(&flow, false));
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_INT_EQ(world.wire.n_requests, WEFT__LIMIT_AUTH_TURNS);
     end(&world);
@@ -544,30 +545,20 @@ VIRTUAL_TEST(flow_without_an_end_is_ended)
 
 /* ---- faults ---- */
 
-static int call_with(struct world *world, weft_auth *auth)
-{
-    int err = weft_client_new(WEFT_CLIENT(.auth = auth), &world->client);
-    if (err < 0)
-        return err;
-    wire_serve(&world->wire, world->client);
-    err = request(world, "GET", URL, NULL);
-    weft_client_free(world->client);
-    return err < 0 ? err : 0;
-}
-
 static int use_digest(void *arg)
 {
     static const struct wire_answer answers[] = {{ASKS}, {GOOD}};
     struct world world;
+    weft_auth *auth;
     (void)arg;
-    wire_start(&world.wire, answers, 2);
-    int err = weft_auth_digest("kim", "pass", &world.auth);
-    if (err == 0) {
-        err = call_with(&world, world.auth);
-        weft_auth_free(world.auth);
-    }
-    wire_stop(&world.wire);
-    return err;
+    int err = weft_auth_digest("kim", "pass", &auth);
+    if (err < 0)
+        return err;
+    err = TRY_BEGIN(.auth = auth);
+    if (err == 0)
+        err = GET();
+    end(&world);
+    return err < 0 ? err : 0;
 }
 
 TEST_WITH(digest_survives_every_fault, .limit_s = 60)

@@ -6,11 +6,12 @@
 #include <weft.h>
 #include <weft/testing.h>
 
-#include "call_world.h"
 #include "client/client_int.h"
 #include "fault.h"
 #include "test.h"
-#include "wire.h"
+
+#define URL "http://example.org/x?q=1"
+#include "call_world.h"
 
 struct source {
     int fetches;
@@ -46,7 +47,7 @@ VIRTUAL_TEST(token_is_fetched_at_the_first_request_and_kept)
 {
     static const struct wire_answer answers[] = {{GOOD}};
     struct source source = {0};
-    BEGIN(token(&source));
+    BEGIN(.auth = token(&source));
     ASSERT_INT_EQ(source.fetches, 0);
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_INT_EQ(GET(), 200);
@@ -60,7 +61,7 @@ VIRTUAL_TEST(token_is_renewed_before_it_ends)
 {
     static const struct wire_answer answers[] = {{GOOD}};
     struct source source = {.lifetime = WEFT_SEC(60)};
-    BEGIN(token(&source));
+    BEGIN(.auth = token(&source));
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_OK(weft_sleep(WEFT_SEC(49)));
     ASSERT_INT_EQ(GET(), 200);
@@ -76,7 +77,7 @@ VIRTUAL_TEST(token_that_is_refused_is_renewed_once)
 {
     static const struct wire_answer answers[] = {{GOOD}, {DENIED EMPTY}, {GOOD}, {DENIED EMPTY}};
     struct source source = {0};
-    BEGIN(token(&source));
+    BEGIN(.auth = token(&source));
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_INT_EQ(GET(), 200);
     SENT(1, "Bearer t1");
@@ -91,7 +92,7 @@ VIRTUAL_TEST(token_is_not_for_another_origin)
 {
     static const struct wire_answer answers[] = {{AWAY}, {DENIED EMPTY}};
     struct source source = {0};
-    BEGIN(token(&source), .follow_redirects = WEFT_ON);
+    BEGIN(.auth = token(&source), .follow_redirects = WEFT_ON);
     ASSERT_INT_EQ(GET(), 401);
     NOBODY(1);
     ASSERT_INT_EQ(world.wire.n_requests, 2);
@@ -136,7 +137,7 @@ VIRTUAL_TEST(token_is_fetched_once_for_many_tasks)
     static const struct wire_answer answers[] = {{GOOD}};
     struct source source = {.takes = WEFT_SEC(1)};
     int results[20];
-    BEGIN(token(&source));
+    BEGIN(.auth = token(&source));
     int64_t began = weft_now();
     ASSERT_OK(get_many(&world, results));
     for (int i = 0; i < 20; i++)
@@ -151,7 +152,7 @@ VIRTUAL_TEST(token_that_cannot_be_fetched_fails_those_who_waited_and_no_others)
     static const struct wire_answer answers[] = {{GOOD}};
     struct source source = {.takes = WEFT_SEC(1), .fails = 1};
     int results[20];
-    BEGIN(token(&source));
+    BEGIN(.auth = token(&source));
     ASSERT_OK(get_many(&world, results));
     for (int i = 0; i < 20; i++)
         ASSERT_INT_EQ(results[i], -EACCES);
@@ -168,7 +169,7 @@ VIRTUAL_TEST(token_whose_fetch_is_cancelled_is_fetched_by_the_next)
     struct source source = {.takes = WEFT_SEC(2)};
     weft_group group;
     struct world *pointer;
-    BEGIN(token(&source));
+    BEGIN(.auth = token(&source));
     pointer = &world;
     ASSERT_INT_EQ(GET(.timeout = WEFT_SEC(1)), WEFT_ETOTAL_TIMEOUT);
     ASSERT_OK(weft_group_init(&group, NULL));
@@ -195,40 +196,31 @@ VIRTUAL_TEST(token_that_was_not_set_is_an_error)
     static const struct wire_answer answers[] = {{GOOD}};
     weft_auth *auth;
     ASSERT_OK(weft_auth_token(WEFT_AUTH_TOKEN(.fetch = fetch_nothing), &auth));
-    BEGIN(auth);
+    BEGIN(.auth = auth);
     ASSERT_ERR(GET(), -EINVAL);
     end(&world);
 }
 
 /* ---- faults ---- */
 
-static int call_with(struct world *world, weft_auth *auth)
-{
-    int err = weft_client_new(WEFT_CLIENT(.auth = auth), &world->client);
-    if (err < 0)
-        return err;
-    wire_serve(&world->wire, world->client);
-    err = request(world, "GET", URL, NULL);
-    weft_client_free(world->client);
-    return err < 0 ? err : 0;
-}
-
 static int use_token(void *arg)
 {
     static const struct wire_answer answers[] = {{DENIED EMPTY}, {GOOD}};
     struct source source = {.lifetime = WEFT_FOREVER, .takes = 1};
     struct world world;
+    weft_auth *auth;
     (void)arg;
-    wire_start(&world.wire, answers, 2);
-    int err = weft_auth_token(WEFT_AUTH_TOKEN(.fetch = fetch, .userdata = &source), &world.auth);
+    int err = weft_auth_token(WEFT_AUTH_TOKEN(.fetch = fetch, .userdata = &source), &auth);
+    if (err < 0)
+        return err;
+    err = TRY_BEGIN(.auth = auth);
     if (err == 0) {
-        err = call_with(&world, world.auth);
+        err = GET();
         if (err < 0)
-            call_with(&world, world.auth); /* the turn is not lost */
-        weft_auth_free(world.auth);
+            GET(); /* the turn is not lost */
     }
-    wire_stop(&world.wire);
-    return err;
+    end(&world);
+    return err < 0 ? err : 0;
 }
 
 TEST_WITH(token_survives_every_fault, .limit_s = 60)

@@ -6,12 +6,12 @@
 #include <weft.h>
 #include <weft/testing.h>
 
+#include "calls.h"
 #include "client/client_int.h"
 #include "test.h"
 
-#define URL "http://example.org/x"
-#define GO  "HTTP/1.1 100 Continue\r\n\r\n"
-#define OK  "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+#define GO "HTTP/1.1 100 Continue\r\n\r\n"
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 /* What one connection after another sees and says. */
 struct step {
@@ -102,13 +102,7 @@ static void end(struct world *world)
 
 static int put(struct world *world, const weft_request_options *options)
 {
-    weft_response *response;
-    int status = weft_client_put(world->client, URL, options, &response);
-    if (status < 0)
-        return status;
-    status = weft_response_status(response);
-    weft_response_free(response);
-    return status;
+    return call(world->client, "PUT", URL, options);
 }
 
 #define HEAD(fields)                                                                               \
@@ -258,21 +252,6 @@ VIRTUAL_TEST(expect_wait_is_cancelled_anywhere)
 
 /* ---- framing of the caller's choice ---- */
 
-struct text {
-    const char *text;
-    size_t at;
-};
-
-static int64_t read_text(void *userdata, void *data, size_t len)
-{
-    struct text *text = userdata;
-    size_t left = strlen(text->text) - text->at;
-    size_t n = left < len ? left : len;
-    memcpy(data, text->text + text->at, n);
-    text->at += n;
-    return (int64_t)n;
-}
-
 VIRTUAL_TEST(framing_by_the_caller_is_honoured_once)
 {
     static const weft_pair length[] = {{"content-length", "5"}, {0}};
@@ -287,7 +266,7 @@ VIRTUAL_TEST(framing_by_the_caller_is_honoured_once)
         {0},
     };
     struct world world;
-    struct text text = {"hello world", 0};
+    struct text text = {"hello world"};
     begin(&world, steps, NULL);
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(BODY, .headers = length)), 200);
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(.body_reader = read_text, .body_userdata = &text,
@@ -325,28 +304,10 @@ VIRTUAL_TEST(framing_that_contradicts_the_body_is_refused)
 
 /* ---- progress ---- */
 
-struct progress {
-    uint64_t calls;
-    uint64_t sent;
-    uint64_t size;
-    uint64_t fails_at;
-};
-
-static int note_progress(void *userdata, uint64_t sent, uint64_t size)
-{
-    struct progress *progress = userdata;
-    progress->calls++;
-    progress->sent = sent;
-    progress->size = size;
-    return sent == progress->fails_at ? -EPERM : 0;
-}
-
-#define TOLD .on_upload = note_progress, .upload_userdata = &progress
-
 VIRTUAL_TEST(upload_progress_is_told_piece_by_piece)
 {
     struct progress progress = {0};
-    struct text text = {"hello", 0};
+    struct text text = {"hello"};
     struct world world;
     static const struct step steps[] = {
         {HEAD("Content-Length: 5\r\n") "hello", OK, 0},

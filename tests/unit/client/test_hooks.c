@@ -6,10 +6,11 @@
 #include <weft.h>
 #include <weft/testing.h>
 
-#include "call_world.h"
 #include "client/client_int.h"
 #include "test.h"
-#include "wire.h"
+
+#define URL "http://example.org/x?q=1"
+#include "call_world.h"
 
 struct seen {
     int requests;
@@ -89,7 +90,7 @@ VIRTUAL_TEST(hooks_fire_for_each_hop_after_auth_and_before_the_body)
     static const struct wire_answer answers[] = {
         {"HTTP/1.1 302 Found\r\nLocation: /y\r\nContent-Length: 3\r\n\r\nabc"}, {GOOD}};
     struct seen seen = {.header = "X-Hook"};
-    BEGIN(NULL, ALL, .bearer = "t", .follow_redirects = WEFT_ON);
+    BEGIN(ALL, .bearer = "t", .follow_redirects = WEFT_ON);
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_STR_EQ(seen.text, "> GET " URL " 1 0 auth\n< 302 " URL "\n"
                              "> GET http://example.org/y 1 1 auth\n< 200 http://example.org/y\n");
@@ -104,7 +105,7 @@ VIRTUAL_TEST(hooks_see_the_replies_that_auth_answers)
     weft_auth *auth;
     struct seen seen = {0};
     ASSERT_OK(weft_auth_digest("kim", "pass", &auth));
-    BEGIN(auth, ALL);
+    BEGIN(.auth = auth, ALL);
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_STR_EQ(seen.text, "> GET " URL " 1 0 -\n< 401 " URL "\n"
                              "> GET " URL " 1 0 auth\n< 200 " URL "\n");
@@ -115,7 +116,7 @@ VIRTUAL_TEST(hooks_see_every_attempt)
 {
     static const struct wire_answer answers[] = {{"HTTP/1.1 503 X\r\n" EMPTY}, {GOOD}};
     struct seen seen = {0};
-    BEGIN(NULL, ALL, .retry = WEFT_RETRY(.wait = {WEFT_WAIT_NONE}));
+    BEGIN(ALL, .retry = WEFT_RETRY(.wait = {WEFT_WAIT_NONE}));
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_STR_EQ(seen.text, "> GET " URL " 1 0 -\n< 503 " URL "\n"
                              "> GET " URL " 2 0 -\n< 200 " URL "\n");
@@ -126,7 +127,7 @@ VIRTUAL_TEST(hooks_that_fail_end_the_call)
 {
     static const struct wire_answer answers[] = {{GOOD}};
     struct seen seen = {.fails_request = 1};
-    BEGIN(NULL, ALL);
+    BEGIN(ALL);
     ASSERT_ERR(GET(), -EACCES);
     ASSERT_STR_HAS(weft_error_message(), "on_request");
     ASSERT_INT_EQ(world.wire.dials, 0);
@@ -147,7 +148,7 @@ VIRTUAL_TEST(hooks_cannot_break_the_framing)
     static const char *const names[] = {"content-length", "Transfer-Encoding", "a b", "host"};
     for (size_t i = 0; i < 4; i++) {
         struct seen seen = {.header = names[i]};
-        BEGIN(NULL, ALL);
+        BEGIN(ALL);
         int status = GET();
         if (i < 3)
             ASSERT_INT_EQ(status, WEFT_ELOCAL_PROTOCOL);
@@ -162,7 +163,7 @@ VIRTUAL_TEST(hook_may_read_the_body)
     static const struct wire_answer answers[] = {{GOOD}};
     struct seen seen = {.reads = true};
     weft_response *response;
-    BEGIN(NULL, ALL);
+    BEGIN(ALL);
     ASSERT_OK(weft_client_get(world.client, URL, NULL, &response));
     ASSERT_STR_EQ(weft_response_text(response, NULL), "ok");
     weft_response_free(response);
@@ -178,7 +179,7 @@ VIRTUAL_TEST(log_has_a_line_for_each_request_and_no_secret)
         {GOOD},
         {.failed = true}};
     struct seen seen = {0};
-    BEGIN(NULL, ALL, .bearer = "hush", .follow_redirects = WEFT_ON);
+    BEGIN(ALL, .bearer = "hush", .follow_redirects = WEFT_ON);
     ASSERT_INT_EQ(request(&world, "GET",
                           "http://kim:hush@example.org/p?q=1&api%5Fkey=hush&TOKEN=hush&code=hush",
                           WEFT_REQUEST(.params = PAIRS({"page_size", "2"}, {"sessionid", "hush"}))),
@@ -198,7 +199,7 @@ VIRTUAL_TEST(trace_tells_what_connections_do)
 {
     static const struct wire_answer answers[] = {{GOOD}, {GOOD}, {.failed = true}};
     struct seen seen = {0};
-    BEGIN(NULL, ALL);
+    BEGIN(ALL);
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_INT_LT(request(&world, "GET", "http://other.org/", NULL), 0);

@@ -8,16 +8,9 @@
 #include <jansson.h>
 #include <weft.h>
 
+#include "call_world.h"
 #include "client/client_int.h"
 #include "test.h"
-#include "wire.h"
-
-#define URL   "http://example.org/x"
-#define EMPTY "Content-Length: 0\r\n\r\n"
-#define GOOD  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-#define BUSY  "HTTP/1.1 503 Service Unavailable\r\n" EMPTY
-#define MOVED "HTTP/1.1 307 Temporary Redirect\r\nLocation: /y\r\n" EMPTY
-#define OTHER "HTTP/1.1 303 See Other\r\nLocation: /y\r\n" EMPTY
 
 #define AS_B .content_type = "multipart/form-data; boundary=b"
 #define PARTS(...)                                                                                 \
@@ -34,41 +27,9 @@ static const weft_retry_policy at_once = {.wait = {WEFT_WAIT_NONE}};
 static const struct wire_answer good[] = {{GOOD}};
 static const struct wire_answer again[] = {{BUSY}, {GOOD}};
 
-struct world {
-    struct wire wire;
-    weft_client *client;
-};
-
-static void begin(struct world *world, const struct wire_answer *answers, size_t n,
-                  const weft_client_options *options)
-{
-    wire_start(&world->wire, answers, n);
-    ASSERT_OK(weft_client_new(options, &world->client));
-    wire_serve(&world->wire, world->client);
-}
-
-static void end(struct world *world)
-{
-    weft_client_free(world->client);
-    wire_stop(&world->wire);
-}
-
 static int post(struct world *world, const weft_request_options *options)
 {
-    weft_response *response;
-    int status = weft_client_request(world->client, "PUT", URL, options, &response);
-    if (status < 0)
-        return status;
-    status = weft_response_status(response);
-    weft_response_free(response);
-    return status;
-}
-
-static const char *body_of(const struct wire *wire, size_t index)
-{
-    const char *head_end = strstr(wire->requests[index], "\r\n\r\n");
-    ASSERT(head_end != NULL);
-    return head_end + 4;
+    return request(world, "PUT", URL, options);
 }
 
 /* What a request with these options has for a body. */
@@ -188,30 +149,6 @@ TASK_TEST(multipart_names_and_types_of_parts_can_be_chosen)
 }
 
 /* ---- parts by functions ---- */
-
-struct text {
-    const char *text;
-    size_t at;
-    int rewinds;
-};
-
-static int64_t read_text(void *userdata, void *data, size_t len)
-{
-    struct text *text = userdata;
-    size_t left = strlen(text->text) - text->at;
-    size_t n = left < len ? left : len;
-    memcpy(data, text->text + text->at, n);
-    text->at += n;
-    return (int64_t)n;
-}
-
-static int rewind_text(void *userdata)
-{
-    struct text *text = userdata;
-    text->at = 0;
-    text->rewinds++;
-    return 0;
-}
 
 #define READER(text) .reader = read_text, .rewind = rewind_text, .userdata = (text)
 

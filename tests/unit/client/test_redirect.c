@@ -9,52 +9,9 @@
 #include "client/client_int.h"
 #include "fault.h"
 #include "test.h"
-#include "wire.h"
 
-#define URL   "http://example.org/d/x?q=1"
-#define EMPTY "Content-Length: 0\r\n\r\n"
-#define GOOD  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-struct world {
-    struct wire wire;
-    weft_client *client;
-};
-
-static void begin(struct world *world, const struct wire_answer *answers, size_t n,
-                  const weft_client_options *options)
-{
-    weft_client_options all = *options;
-    all.follow_redirects = WEFT_ON;
-    wire_start(&world->wire, answers, n);
-    ASSERT_OK(weft_client_new(&all, &world->client));
-    wire_serve(&world->wire, world->client);
-}
-
-static void end(struct world *world)
-{
-    weft_client_free(world->client);
-    wire_stop(&world->wire);
-}
-
-static int request(struct world *world, const char *method, const char *url,
-                   const weft_request_options *options)
-{
-    weft_response *response;
-    int status = weft_client_request(world->client, method, url, options, &response);
-    if (status < 0)
-        return status;
-    status = weft_response_status(response);
-    weft_response_free(response);
-    return status;
-}
-
-#define BEGIN(...)                                                                                 \
-    struct world world;                                                                            \
-    begin(&world, answers, sizeof answers / sizeof answers[0], WEFT_CLIENT(__VA_ARGS__))
-#define GET(...)        request(&world, "GET", URL, WEFT_REQUEST(__VA_ARGS__))
-#define SENT(n, text)   ASSERT_STR_HAS(world.wire.requests[n], text)
-#define UNSENT(n, text) ASSERT_STR_LACKS(world.wire.requests[n], text)
-#define PAIRS(...)      ((const weft_pair[]){__VA_ARGS__, {0}})
+#define URL "http://example.org/d/x?q=1"
+#include "call_world.h"
 
 /* ---- what becomes of the request ---- */
 
@@ -122,7 +79,7 @@ static void check_one(int status, const char *method, enum kind kind, bool becom
         {strcmp(method, "HEAD") == 0 && !becomes_get ? "HTTP/1.1 200 OK\r\n" EMPTY : GOOD},
     };
     const weft_request_options options = options_of(kind, &read);
-    BEGIN(.max_redirects = 1);
+    BEGIN(.follow_redirects = WEFT_ON, .max_redirects = 1);
     int result = request(&world, method, URL, &options);
     if (kind == READER_ONCE && !becomes_get) {
         ASSERT_INT_EQ(result, WEFT_ENOT_REPLAYABLE);
@@ -168,7 +125,7 @@ VIRTUAL_TEST(redirect_of_another_kind_is_an_answer)
         char text[128];
         snprintf(text, sizeof text, "HTTP/1.1 %d X\r\nLocation: /y\r\n" EMPTY, statuses[i]);
         const struct wire_answer answers[] = {{text}};
-        BEGIN();
+        BEGIN(.follow_redirects = WEFT_ON);
         ASSERT_INT_EQ(GET(), statuses[i]);
         ASSERT_INT_EQ(world.wire.n_requests, 1);
         end(&world);
@@ -210,7 +167,7 @@ VIRTUAL_TEST(redirect_location_is_read_in_all_its_forms)
         const struct wire_answer answers[] = {{text}, {GOOD}};
         weft_response *response;
         char *next = NULL;
-        BEGIN();
+        BEGIN(.follow_redirects = WEFT_ON);
         /* Not followed, the response is always returned. */
         ASSERT_OK(weft_client_get(world.client, URL "#f",
                                   WEFT_REQUEST(.follow_redirects = WEFT_OFF), &response));
@@ -242,7 +199,7 @@ VIRTUAL_TEST(redirect_without_a_location_is_an_answer)
         const struct wire_answer answers[] = {{text}};
         weft_response *response;
         char *next = NULL;
-        BEGIN();
+        BEGIN(.follow_redirects = WEFT_ON);
         ASSERT_OK(weft_client_get(world.client, URL, NULL, &response));
         ASSERT_INT_EQ(weft_response_status(response), 302);
         ASSERT(weft_response_next_method(response) == NULL);
@@ -260,7 +217,7 @@ VIRTUAL_TEST(redirect_to_another_scheme_is_refused)
         char text[128];
         snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: %s\r\n" EMPTY, to[i]);
         const struct wire_answer answers[] = {{text}};
-        BEGIN();
+        BEGIN(.follow_redirects = WEFT_ON);
         ASSERT_ERR(GET(), WEFT_EUNSUPPORTED_PROTOCOL);
         ASSERT_INT_EQ(world.wire.n_requests, 1);
         end(&world);
@@ -274,7 +231,7 @@ VIRTUAL_TEST(redirect_with_a_location_of_64_kib_is_an_error_of_its_own)
     memset(text + n, 'a', 66000);
     snprintf(text + n + 66000, 100, "\r\n" EMPTY);
     const struct wire_answer answers[] = {{text}};
-    BEGIN();
+    BEGIN(.follow_redirects = WEFT_ON);
     ASSERT_ERR(GET(), WEFT_EHEADER_TOO_LARGE);
     end(&world);
 }
@@ -283,7 +240,7 @@ VIRTUAL_TEST(redirect_to_http_is_refused_where_only_https_is_allowed)
 {
     static const struct wire_answer answers[] = {
         {"HTTP/1.1 302 Found\r\nLocation: " URL "\r\n" EMPTY}};
-    BEGIN(.https_only = true);
+    BEGIN(.follow_redirects = WEFT_ON, .https_only = true);
     ASSERT_ERR(request(&world, "GET", "https://example.org/", NULL), WEFT_EUNSUPPORTED_PROTOCOL);
     ASSERT_INT_EQ(world.wire.n_requests, 1);
     ASSERT_ERR(GET(), WEFT_EUNSUPPORTED_PROTOCOL);
@@ -304,7 +261,7 @@ VIRTUAL_TEST(redirect_limit_is_exact_for_clients_and_requests)
     } limits[] = {{0, 0, 20}, {3, 0, 3}, {3, 5, 5}, {-1, 0, 0}, {3, -1, 0}, {-1, 1, 1}};
     static const struct wire_answer answers[] = {{ROUND}};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-        BEGIN(.max_redirects = limits[i].client);
+        BEGIN(.follow_redirects = WEFT_ON, .max_redirects = limits[i].client);
         ASSERT_ERR(GET(.max_redirects = limits[i].request), WEFT_ETOO_MANY_REDIRECTS);
         ASSERT_INT_EQ(world.wire.n_requests, limits[i].most + 1);
         end(&world);
@@ -313,7 +270,7 @@ VIRTUAL_TEST(redirect_limit_is_exact_for_clients_and_requests)
             enough[j] = (struct wire_answer){ROUND};
         enough[limits[i].most] = (struct wire_answer){GOOD};
         begin(&world, enough, (size_t)limits[i].most + 1,
-              WEFT_CLIENT(.max_redirects = limits[i].client));
+              WEFT_CLIENT(.follow_redirects = WEFT_ON, .max_redirects = limits[i].client));
         ASSERT_INT_EQ(GET(.max_redirects = limits[i].request), 200);
         end(&world);
     }
@@ -339,7 +296,8 @@ VIRTUAL_TEST(redirect_leaves_all_secrets_behind_for_good)
         for (size_t j = 0; j < 9; j++)
             pairs[j] = (weft_pair){names[j], "xyzzy"};
         for (int client = 0; client < 2; client++) {
-            BEGIN(.headers = client ? pairs : NULL, .secret_fields = mine);
+            BEGIN(.follow_redirects = WEFT_ON, .headers = client ? pairs : NULL,
+                  .secret_fields = mine);
             ASSERT_INT_EQ(GET(.headers = client ? NULL : pairs), 200);
             for (size_t j = 0; j < 9; j++)
                 SENT(0, names[j]);
@@ -354,7 +312,7 @@ VIRTUAL_TEST(redirect_tells_nobody_where_it_came_from)
 {
     static const struct wire_answer answers[] = {
         {"HTTP/1.1 302 Found\r\nLocation: http://other.org/\r\n" EMPTY}, {GOOD}};
-    BEGIN();
+    BEGIN(.follow_redirects = WEFT_ON);
     ASSERT_INT_EQ(request(&world, "GET", "http://kim:hunter2@example.org/", NULL), 200);
     UNSENT(1, "Referer");
     UNSENT(1, "hunter2");
@@ -366,7 +324,7 @@ VIRTUAL_TEST(redirect_errors_do_not_show_the_password)
 {
     static const struct wire_answer answers[] = {
         {"HTTP/1.1 302 Found\r\nLocation: ftp://kim:hunter2@example.org/\r\n" EMPTY}};
-    BEGIN();
+    BEGIN(.follow_redirects = WEFT_ON);
     ASSERT_ERR(request(&world, "GET", "http://lee:sesame@example.org/", NULL),
                WEFT_EUNSUPPORTED_PROTOCOL);
     ASSERT_STR_LACKS(weft_error_message(), "hunter2");
@@ -383,7 +341,7 @@ VIRTUAL_TEST(redirect_history_has_every_response)
         {"HTTP/1.1 307 X\r\nLocation: /two\r\nX-N: 1\r\n" EMPTY},
         {GOOD}};
     weft_response *response;
-    BEGIN();
+    BEGIN(.follow_redirects = WEFT_ON);
     ASSERT_OK(weft_client_get(world.client, URL, NULL, &response));
     ASSERT_INT_EQ(weft_response_redirects(response), 2);
     const weft_response *first = weft_response_history(response, 0);
@@ -408,7 +366,7 @@ VIRTUAL_TEST(redirect_history_has_the_replies_that_auth_answered)
         {GOOD}};
     weft_auth *auth;
     weft_response *response;
-    BEGIN();
+    BEGIN(.follow_redirects = WEFT_ON);
     ASSERT_OK(weft_auth_digest("kim", "pass", &auth));
     ASSERT_OK(weft_client_get(world.client, URL, WEFT_REQUEST(.auth = auth), &response));
     weft_auth_free(auth);
@@ -425,14 +383,10 @@ static int go_round(void *arg)
     static const struct wire_answer answers[] = {{ROUND}, {ROUND}, {GOOD}};
     struct world world;
     (void)arg;
-    wire_start(&world.wire, answers, 3);
-    int err = weft_client_new(WEFT_CLIENT(.follow_redirects = WEFT_ON), &world.client);
-    if (err == 0) {
-        wire_serve(&world.wire, world.client);
+    int err = TRY_BEGIN(.follow_redirects = WEFT_ON);
+    if (err == 0)
         err = request(&world, "GET", "http://kim:pass@example.org/#f", NULL);
-        weft_client_free(world.client);
-    }
-    wire_stop(&world.wire);
+    end(&world);
     return err < 0 ? err : 0;
 }
 

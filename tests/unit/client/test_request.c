@@ -7,53 +7,17 @@
 
 #include "client/client_int.h"
 #include "test.h"
-#include "wire.h"
 
-#define URL  "http://example.org/x?y"
-#define GOOD "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+#define URL "http://example.org/x?y"
+#include "call_world.h"
 
 static const struct wire_answer good[] = {{GOOD}};
-
-struct world {
-    struct wire wire;
-    weft_client *client;
-};
-
-static void begin(struct world *world, const struct wire_answer *answers, size_t n,
-                  const weft_client_options *options)
-{
-    wire_start(&world->wire, answers, n);
-    ASSERT_OK(weft_client_new(options, &world->client));
-    wire_serve(&world->wire, world->client);
-}
-
-static void end(struct world *world)
-{
-    weft_client_free(world->client);
-    wire_stop(&world->wire);
-}
-
-static int status_of(int err, weft_response *response)
-{
-    if (err < 0)
-        return err;
-    int status = weft_response_status(response);
-    weft_response_free(response);
-    return status;
-}
-
-static int call(struct world *world, const char *method, const weft_request_options *options)
-{
-    weft_response *response = NULL;
-    int err = weft_client_request(world->client, method, URL, options, &response);
-    return status_of(err, response);
-}
 
 static void check_refused(const char *method, const weft_request_options *options, int error)
 {
     struct world world;
     begin(&world, good, 1, NULL);
-    ASSERT_ERR(call(&world, method, options), error);
+    ASSERT_ERR(request(&world, method, URL, options), error);
     ASSERT_STR_LACKS(weft_error_message(), "evil");
     ASSERT_INT_EQ(world.wire.dials, 0);
     end(&world);
@@ -81,7 +45,7 @@ VIRTUAL_TEST(request_verbs_send_their_method)
         ASSERT_INT_EQ(status_of(err, response), 200);
         ASSERT_STR_HAS(world.wire.requests[i], verbs[i].line);
     }
-    ASSERT_INT_EQ(call(&world, "x-Odd.Method", NULL), 200);
+    ASSERT_INT_EQ(request(&world, "x-Odd.Method", URL, NULL), 200);
     ASSERT_STR_HAS(world.wire.requests[6], "x-Odd.Method /x?y HTTP/1.1\r\n");
     end(&world);
 }
@@ -94,7 +58,7 @@ VIRTUAL_TEST(request_target_is_sent_as_it_is)
     char line[128];
     begin(&world, good, 1, NULL);
     for (size_t i = 0; i < 4; i += i == 0 ? 2 : 1) {
-        ASSERT_INT_EQ(call(&world, "OPTIONS", WEFT_REQUEST(.target = targets[i])), 200);
+        ASSERT_INT_EQ(request(&world, "OPTIONS", URL, WEFT_REQUEST(.target = targets[i])), 200);
         snprintf(line, sizeof line, "OPTIONS %s HTTP/1.1\r\nHost: example.org\r\n", targets[i]);
         ASSERT_STR_HAS(world.wire.requests[world.wire.n_requests - 1], line);
     }
@@ -107,7 +71,7 @@ VIRTUAL_TEST(request_target_is_that_of_the_first_hop)
         {"HTTP/1.1 307 Temporary Redirect\r\nLocation: z\r\nContent-Length: 0\r\n\r\n"}, {GOOD}};
     struct world world;
     begin(&world, answers, 2, WEFT_CLIENT(.follow_redirects = WEFT_ON));
-    ASSERT_INT_EQ(call(&world, "GET", WEFT_REQUEST(.target = "/%41")), 200);
+    ASSERT_INT_EQ(request(&world, "GET", URL, WEFT_REQUEST(.target = "/%41")), 200);
     ASSERT_STR_HAS(world.wire.requests[0], "GET /%41 HTTP/1.1\r\n");
     ASSERT_STR_HAS(world.wire.requests[1], "GET /z HTTP/1.1\r\n");
     end(&world);
@@ -148,7 +112,7 @@ VIRTUAL_TEST(request_fields_keep_their_order_and_case)
         {"x-LOWER", "1"}, {"X-Twice", "a"}, {"ACCEPT", "b/c"}, {"x-twice", "b"}, {0}};
     struct world world;
     begin(&world, good, 1, NULL);
-    ASSERT_INT_EQ(call(&world, "GET", WEFT_REQUEST(.headers = fields)), 200);
+    ASSERT_INT_EQ(request(&world, "GET", URL, WEFT_REQUEST(.headers = fields)), 200);
     ASSERT_STR_EQ(world.wire.requests[0],
                   "GET /x?y HTTP/1.1\r\nHost: example.org\r\nACCEPT: b/c\r\n"
                   "Accept-Encoding: gzip, deflate, br, zstd\r\nUser-Agent: weft/" WEFT_VERSION

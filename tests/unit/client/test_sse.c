@@ -6,11 +6,12 @@
 #include <weft.h>
 #include <weft/testing.h>
 
-#include "call_world.h"
 #include "client/client_int.h"
 #include "fault.h"
 #include "test.h"
-#include "wire.h"
+
+#define URL "http://example.org/x?q=1"
+#include "call_world.h"
 
 #define STREAM "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 #define ONE    STREAM "Content-Length: 9\r\n\r\ndata: 1\n\n"
@@ -42,7 +43,7 @@ VIRTUAL_TEST(sse_gives_events_and_connects_again_with_the_last_id)
     static const struct wire_answer answers[] = {
         {ONE}, {STREAM "Content-Length: 25\r\n\r\nid: 7\nretry: 50\ndata: 2\n\n"}, {ONE}, {GONE}};
     weft_sse_event event;
-    BEGIN(NULL);
+    BEGIN();
     weft_sse *sse = open_sse(&world, NULL);
     ASSERT_INT_EQ(weft_response_status(weft_sse_response(sse)), 200);
     SENT(0, "\r\nAccept: text/event-stream\r\n");
@@ -77,12 +78,12 @@ VIRTUAL_TEST(sse_of_another_content_type_is_an_error)
                  types[i]);
         const struct wire_answer answers[] = {{text}, {ONE}};
         weft_sse *sse;
-        BEGIN(NULL);
+        BEGIN();
         ASSERT_ERR(weft_sse_open(world.client, URL, NULL, &sse), WEFT_EREMOTE_PROTOCOL);
         end(&world);
         const struct wire_answer later[] = {{ONE}, {text}};
         weft_sse_event event;
-        begin(&world, later, 2, NULL, WEFT_CLIENT(.body_max = 0));
+        begin(&world, later, 2, NULL);
         sse = open_sse(&world, NULL);
         expect(sse, "1", "");
         ASSERT_ERR(weft_sse_next(sse, &event), WEFT_EREMOTE_PROTOCOL);
@@ -98,7 +99,7 @@ VIRTUAL_TEST(sse_content_type_may_have_parameters)
     static const struct wire_answer answers[] = {
         {"HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream ; charset=utf-8\r\n"
          "Content-Length: 9\r\n\r\ndata: 1\n\n"}};
-    BEGIN(NULL);
+    BEGIN();
     weft_sse *sse = open_sse(&world, NULL);
     expect(sse, "1", "");
     weft_sse_close(sse);
@@ -114,11 +115,11 @@ VIRTUAL_TEST(sse_with_an_error_status_fails_at_once_and_waits_later)
                                                {"HTTP/1.1 404 X\r\n" EMPTY}};
     weft_sse *sse;
     weft_sse_event event;
-    BEGIN(NULL);
+    BEGIN();
     ASSERT_ERR(weft_sse_open(world.client, URL, NULL, &sse), WEFT_EHTTP_STATUS);
     ASSERT_STR_HAS(weft_error_message(), "503");
     end(&world);
-    begin(&world, later, 4, NULL, WEFT_CLIENT(.body_max = 0));
+    begin(&world, later, 4, NULL);
     sse = open_sse(&world, NULL);
     expect(sse, "1", "");
     int64_t began = weft_now();
@@ -133,7 +134,7 @@ VIRTUAL_TEST(sse_waits_longer_after_each_failure_and_gives_up)
 {
     static const struct wire_answer answers[] = {{ONE}, {.failed = true}};
     weft_sse_event event;
-    BEGIN(NULL);
+    BEGIN();
     weft_sse *sse = open_sse(&world, WEFT_SSE(.max_failures = 8, .max_wait = WEFT_SEC(20)));
     expect(sse, "1", "");
     int64_t began = weft_now();
@@ -151,7 +152,7 @@ VIRTUAL_TEST(sse_without_a_reconnect_ends_with_its_connection)
 {
     static const struct wire_answer answers[] = {{ONE}};
     weft_sse_event event;
-    BEGIN(NULL);
+    BEGIN();
     weft_sse *sse = open_sse(&world, WEFT_SSE(.reconnect = WEFT_OFF));
     expect(sse, "1", "");
     ASSERT_INT_EQ(weft_sse_next(sse, &event), 0);
@@ -174,7 +175,7 @@ VIRTUAL_TEST(sse_without_a_reconnect_ends_with_its_connection)
 VIRTUAL_TEST(sse_silent_for_longer_than_its_heartbeat_is_connected_again)
 {
     static const struct wire_answer answers[] = {{OPEN}, {ONE}};
-    BEGIN(NULL, .timeout = WEFT_SEC(2), .read_timeout = WEFT_SEC(1));
+    BEGIN(.timeout = WEFT_SEC(2), .read_timeout = WEFT_SEC(1));
     weft_sse *sse = open_sse(&world, WEFT_SSE(.heartbeat = WEFT_SEC(60), .last_event_id = "41"));
     SENT(0, "\r\nLast-Event-ID: 41\r\n");
     expect(sse, "3", "41");
@@ -190,7 +191,7 @@ VIRTUAL_TEST(sse_event_beyond_its_limit_ends_it)
     static const struct wire_answer answers[] = {
         {STREAM "\r\n: ping\n\ndata: 12345\n\ndata: 1234567890123456789012\n\n"}};
     weft_sse_event event;
-    BEGIN(NULL);
+    BEGIN();
     weft_sse *sse = open_sse(&world, WEFT_SSE(.max_event_size = 16));
     expect(sse, "12345", "");
     ASSERT_ERR(weft_sse_next(sse, &event), WEFT_ETOO_LONG);
@@ -203,7 +204,7 @@ VIRTUAL_TEST(sse_id_that_no_field_can_hold_is_not_sent)
 {
     static const struct wire_answer answers[] = {
         {STREAM "Content-Length: 18\r\n\r\nid: a\x01 b\ndata: 1\n\n"}, {ONE}};
-    BEGIN(NULL);
+    BEGIN();
     weft_sse *sse = open_sse(&world, WEFT_SSE(.headers = PAIRS({"last-event-id", "first"})));
     SENT(0, "\r\nlast-event-id: first\r\n");
     weft_sse_event event;
@@ -218,7 +219,7 @@ VIRTUAL_TEST(sse_with_unfit_options_is_refused)
 {
     static const struct wire_answer answers[] = {{ONE}};
     weft_sse *sse = NULL;
-    BEGIN(NULL);
+    BEGIN();
     ASSERT_ERR(weft_sse_open(world.client, NULL, NULL, &sse), -EINVAL);
     ASSERT_ERR(weft_sse_open(NULL, URL, NULL, &sse), -EINVAL);
     ASSERT_ERR(weft_sse_open(world.client, URL, WEFT_SSE(.heartbeat = -1), &sse), -EINVAL);
@@ -235,7 +236,7 @@ VIRTUAL_TEST(sse_cancelled_at_any_moment_loses_no_event)
         {STREAM "Content-Length: 18\r\n\r\ndata: 3\n\ndata: 4\n\n", .takes = WEFT_MS(30)},
         {GONE}};
     weft_sse_event event;
-    BEGIN(NULL);
+    BEGIN();
     weft_sse *sse = open_sse(&world, NULL);
     char seen[16] = "";
     int cancelled = 0;

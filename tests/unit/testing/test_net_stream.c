@@ -6,31 +6,6 @@
 #include "run/run_int.h"
 #include "stream_suite.h"
 
-struct peers {
-    weft_testing_network *net;
-    weft_listener *listener;
-    weft_stream *client;
-    weft_stream *server;
-};
-
-static int accept_it(void *arg)
-{
-    struct peers *peers = arg;
-    return weft_listener_accept(peers->listener, &peers->server);
-}
-
-static int dial_it(void *arg)
-{
-    struct peers *peers = arg;
-    return weft_dial("server.test", 80, NULL, &peers->client);
-}
-
-static int listen_it(void *arg)
-{
-    struct peers *peers = arg;
-    return weft_listen("server.test", 80, NULL, &peers->listener);
-}
-
 /* Freed where the loop of the test ends: after all that its streams do. */
 struct at_exit {
     struct weft__at_exit hook;
@@ -63,9 +38,10 @@ static struct weft_testing_network *network(const weft_testing_link *link)
 
 static void make(const weft_testing_link *link, weft_stream **a, weft_stream **b)
 {
-    struct peers peers = {.net = network(link)};
-    ASSERT_OK(weft_testing_host_run(peers.net, "server.test", listen_it, &peers));
-    run_both(dial_it, &peers, accept_it, &peers);
+    struct peers peers;
+    struct peers_listen listen = {&peers, "server.test", 80};
+    ASSERT_OK(weft_testing_host_run(network(link), "server.test", peers_listen, &listen));
+    peers_connect(&peers, "server.test");
     weft_listener_close(peers.listener);
     *a = peers.client;
     *b = peers.server;
