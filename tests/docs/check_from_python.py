@@ -83,6 +83,52 @@ AIOFILES = """
     posix_fadvise flock birth openat2 RESOLVE_BENEATH getxattr inotify fanotify tail memfd_create SEEK_DATA SEEK_HOLE
 """.split()
 
+# What requests' modules export, what its objects have, what its users install beside it; and what
+# clients have that it has not.
+REQUESTS = """
+    requests.get requests.head requests.post requests.put requests.patch requests.delete requests.options
+    requests.request ThreadPoolExecutor params= data= json= files= headers= cookies= auth= timeout=
+    allow_redirects= proxies= verify= cert= stream= hooks=
+    r.status_code r.ok r.reason raise_for_status r.text r.content r.json r.headers r.url r.encoding
+    apparent_encoding r.cookies r.history is_redirect is_permanent_redirect r.next r.links r.elapsed r.request
+    r.raw iter_content decode_unicode iter_lines r.close r.connection
+    requests.Session s.headers s.params s.auth s.cookies s.hooks max_redirects s.proxies s.stream trust_env
+    s.verify s.cert s.adapters s.mount get_adapter s.close rebuild_auth should_strip_auth rebuild_method
+    get_redirect_target resolve_redirects rebuild_proxies merge_environment_settings BaseUrlSession
+    requests.Request Request.prepare prepare_request s.send prepared.headers prepared.url path_url prepared.body
+    prepare_body prepared.copy register_hook
+    HTTPAdapter pool_connections pool_maxsize pool_block max_retries Retry backoff_factor status_forcelist
+    backoff_max backoff_jitter allowed_methods raise_on_status respect_retry_after_header
+    remove_headers_on_redirect Retry.history BaseAdapter.send requests-mock responses proxy_manager_for
+    proxy_headers init_poolmanager ssl_context= cert_verify build_response request_url
+    get_connection_with_tls_context SSLAdapter FingerprintAdapter SourceAddressAdapter HostHeaderSSLAdapter
+    SocketOptionsAdapter MultipartEncoder MultipartEncoderMonitor dump.dump_all requests-unixsocket requests-cache
+    HTTPBasicAuth HTTPDigestAuth HTTPProxyAuth AuthBase netrc bearer requests-oauthlib auth=None requests-ntlm
+    requests-kerberos AWS4Auth
+    RequestsCookieJar jar.set jar.get CookieConflictError jar.items keys values get_dict list_domains list_paths
+    multiple_domains jar.clear create_cookie set_cookie jar.update merge_cookies jar.copy cookiejar_from_dict
+    add_dict_to_cookiejar dict_from_cookiejar extract_cookies_to_jar get_cookie_header MozillaCookieJar set_policy
+    RequestException ConnectionError Timeout ConnectTimeout ReadTimeout HTTPError SSLError ProxyError
+    TooManyRedirects URLRequired InvalidURL MissingSchema InvalidProxyURL InvalidSchema InvalidHeader
+    ChunkedEncodingError ContentDecodingError StreamConsumedError RetryError UnrewindableBodyError
+    JSONDecodeError InvalidJSONError RequestsWarning FileModeWarning RequestsDependencyWarning
+    requests.codes requests.__version__ default_user_agent default_headers utils.quote utils.unquote requote_uri
+    unquote_unreserved urldefragauth get_auth_from_url prepend_scheme_if_needed urljoin urlparse urlencode
+    parse_dict_header parse_list_header get_encoding_from_headers get_unicode_from_response
+    stream_decode_response_unicode guess_json_utf get_netrc_auth get_environ_proxies should_bypass_proxies
+    select_proxy super_len rewind_body guess_filename iter_slices check_header_validity dict_to_sequence
+    to_key_val_list CaseInsensitiveDict
+""".split() + """
+    sync and async|HTTP/2|h2c|keep-alive PING|HTTP/3|Alt-Svc|per-host limits|waiting for a slot
+    dead kept connection|retry policy|default time-out|total deadline|DNS within the connect time-out|slow servers
+    redirects on, 30|301 and 302 rewriting|fields of the body|stripped across origins|307 and 308
+    schemes that redirects|cookie jar|Basic, Digest, netrc|NTLM, Negotiate, SigV4|custom auth flow|SOCKS|proxy auth
+    NO_PROXY|gzip, deflate|bounds of decoding|request compression|charset|multipart|JSON in and out
+    server-sent events, WebSocket|100-continue|middleware, hooks, trace|mock transport|Unix socket, address, interface
+    names that lead elsewhere|happy eyeballs|client certificate|pin, revocation, key log|HSTS, HTTP cache|largest body
+    speed limit|resume|pool introspection|a program and a server
+""".replace("\n", "|").strip().split("|")
+
 
 def page(name):
     with open(os.path.join(tap.SOURCE, "docs", "from-python", name), encoding="utf-8") as file:
@@ -118,6 +164,11 @@ def everything_of_aiofiles_has_a_row():
 
 
 @tap.test
+def everything_of_requests_has_a_row():
+    all_are_there([word.strip() for word in REQUESTS if word.strip()], page("requests.md"))
+
+
+@tap.test
 def every_row_has_a_name_here_or_a_reason():
     for name in ("asyncio.md", "trio.md"):
         for line in page(name).splitlines():
@@ -133,6 +184,7 @@ def every_name_in_the_pages_exists():
         with open(path, encoding="utf-8") as file:
             declared += file.read()
     known = set(re.findall(r"\b(?:weft|WEFT)_\w+", declared))
+    known |= {"WEFT_" + name for name in re.findall(r"^\s*X\((E\w+),", declared, re.M)}
     # Of the environment.
     known |= {"WEFT_BACKEND", "WEFT_WATCHDOG", "WEFT_DUMP_SIGNAL", "WEFT_TRACE"}
     for path in glob.glob(os.path.join(tap.SOURCE, "docs", "from-python", "*.md")):
