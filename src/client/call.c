@@ -525,7 +525,9 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
     }
     call.was_secure = strcmp(weft_url_scheme(call.url), "https") == 0;
     err = weft__client_pool(client, &call.pool);
-    if (err == 0) {
+    if (err < 0) {
+        weft__fail_prefix(err, "%s %s", method, weft_url_redacted(call.url));
+    } else {
         weft__client_ref(client);
         weft__pool_enter(call.pool);
         err = run(&call, ret);
