@@ -16,6 +16,7 @@
 #include <weft/net.h>
 #include <weft/udp.h>
 #include <weft/tls.h>
+#include <weft/certificate.h>
 #include <weft/serve.h>
 #include <weft/file.h>
 #include <weft/file_more.h>
@@ -31,6 +32,7 @@
 #include <weft/http.h>
 #include <weft/cookie.h>
 #include <weft/response.h>
+#include <weft/exchange.h>
 #include <weft/transport.h>
 #include <weft/auth.h>
 #include <weft/hooks.h>

@@ -32,10 +32,12 @@ LAYERS = {
 # Public headers that are not called as their module is.
 HEADER_MODULE = {
     "auth": "client",
+    "certificate": "tls",
     "channel": "sync",
     "cookie": "proto",
     "debug": "run",
     "error": "base",
+    "exchange": "client",
     "file_more": "file",
     "fs": "file",
     "fs_temp": "file",

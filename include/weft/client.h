@@ -7,6 +7,7 @@
 #include <weft/auth.h>
 #include <weft/base.h>
 #include <weft/cookie.h>
+#include <weft/exchange.h>
 #include <weft/hooks.h>
 #include <weft/http.h>
 #include <weft/limit.h>

@@ -24,22 +24,35 @@ typedef struct weft_request_event {
 
 /* What happened to a connection of the client. */
 typedef enum weft_trace_kind {
-    WEFT_TRACE_CONNECTING = 1, /* no idle connection was there: DNS, TCP, TLS begin */
-    WEFT_TRACE_CONNECTED,      /* they are done */
-    WEFT_TRACE_REUSED,         /* an idle connection is used */
-    WEFT_TRACE_ANSWERED,       /* the head of the final response has come */
-    WEFT_TRACE_FAILED          /* the attempt has failed, see error */
+    WEFT_TRACE_CONNECTING = 1,     /* no idle connection was there: DNS, TCP, TLS begin */
+    WEFT_TRACE_CONNECTED,          /* they are done */
+    WEFT_TRACE_REUSED,             /* an idle connection is used */
+    WEFT_TRACE_ANSWERED,           /* the head of the final response has come */
+    WEFT_TRACE_FAILED,             /* the attempt has failed, see error */
+    WEFT_TRACE_RESOLVING,          /* a name, or the text of an address */
+    WEFT_TRACE_RESOLVED,           /* or not, see error */
+    WEFT_TRACE_ADDRESS_CONNECTING, /* see address; several may be under way at once */
+    WEFT_TRACE_ADDRESS_CONNECTED,
+    WEFT_TRACE_ADDRESS_FAILED, /* -ECANCELED: another address was faster */
+    WEFT_TRACE_TLS_STARTING,
+    WEFT_TRACE_TLS_ENDED, /* see error */
+    WEFT_TRACE_SENT,      /* the request has been handed over whole, or the answer has come first */
+    WEFT_TRACE_FIRST_BYTE, /* of an answer, 1xx included */
+    WEFT_TRACE_BODY_ENDED, /* it was read to its end; see error where it was not */
+    WEFT_TRACE_CLOSED      /* the connection; never told after weft_client_free() */
 } weft_trace_kind;
 
 typedef struct weft_trace_event {
     size_t size;
     weft_trace_kind kind;
-    const char *authority; /* lends until the function returns: "example.org:8080" */
-    bool secure;           /* https */
-    int64_t time;          /* weft_now() */
-    int attempt;           /* from 1 */
-    int status;            /* of ANSWERED */
-    int error;             /* of FAILED */
+    const char *authority;              /* lends until the function returns: "example.org:8080" */
+    bool secure;                        /* https */
+    int64_t time;                       /* weft_now() */
+    int attempt;                        /* from 1; 0: of no attempt in particular */
+    int status;                         /* of ANSWERED */
+    int error;                          /* of FAILED and the others where it says so */
+    uint64_t connection;                /* as in weft_connection_info; 0: there is none yet */
+    const struct weft_address *address; /* lends until the function returns; NULL: see kind */
 } weft_trace_event;
 
 /*
@@ -54,7 +67,8 @@ typedef struct weft_hooks {
     /* After the head of each response, before its body.  0, or an error, which closes the response
        and ends the call.  It may read the body with weft_response_read_all(). */
     int (*on_response)(void *userdata, struct weft_response *response);
-    /* Connections; it must not suspend. */
+    /* Connections; it must not suspend.  It may be called in a task of the call's own, and for
+       CLOSED in none at all. */
     void (*trace)(void *userdata, const weft_trace_event *event);
     /* A line for each request, without its end: "GET https://host/path?query -> 200 (12.3 ms)", or
        the name of the error instead of the status.  The time is that to the end of the body, of a

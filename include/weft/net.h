@@ -139,6 +139,15 @@ WEFT_API int weft_resolve_name(const weft_address *address,
                                const weft_resolve_name_options *options, char **ret_host,
                                char **ret_service);
 
+/* What is being done to connect. */
+typedef enum weft_dial_step {
+    WEFT_DIAL_RESOLVING = 1, /* numeric addresses too */
+    WEFT_DIAL_RESOLVED,      /* or not: see err */
+    WEFT_DIAL_CONNECTING,    /* to an address; several may be under way at once */
+    WEFT_DIAL_CONNECTED,     /* to it */
+    WEFT_DIAL_FAILED         /* at it; -ECANCELED: another one was faster, or the call has ended */
+} weft_dial_step;
+
 typedef struct weft_dial_options {
     size_t size;
     int64_t timeout;              /* for all of it, DNS included; default none (use a scope) */
@@ -154,6 +163,10 @@ typedef struct weft_dial_options {
     /* Asked of each address; false: it is not connected to. WEFT_EADDRESS_REFUSED if none is left */
     bool (*allow)(void *userdata, const char *host, const weft_address *address);
     void *allow_userdata;
+    /* Told of each step, perhaps in a task of the call's own; it must not suspend.  address is
+       lent, NULL for the first two; err is 0 or an error. */
+    void (*on_step)(void *userdata, weft_dial_step step, const weft_address *address, int err);
+    void *step_userdata;
 } weft_dial_options;
 #define WEFT_DIAL(...) WEFT_OPTIONS(weft_dial_options, __VA_ARGS__)
 

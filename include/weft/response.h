@@ -166,6 +166,20 @@ WEFT_API const weft_headers *weft_response_headers(const weft_response *response
 WEFT_API const char *weft_response_header(const weft_response *response, const char *name);
 
 /**
+ * weft_response_trailers() - the fields behind a chunked body
+ * @response: borrows.
+ *
+ * They are not merged with the header fields, and nothing is done by what they say.  At most 64
+ * of them and 16 KiB (H1_TRAILER_FIELDS, H1_TRAILERS): more are WEFT_EHEADER_TOO_LARGE.
+ *
+ * Suspends: never.
+ * Return:   lends until the response is freed; without fields until the body was read to its end.
+ * Source:   RFC 9110 6.5; Go http.Response.Trailer.
+ * Since:    0.1
+ */
+WEFT_API const weft_headers *weft_response_trailers(const weft_response *response);
+
+/**
  * weft_response_url() - the URL of the last hop, with its password
  * @response: borrows.
  *

@@ -98,11 +98,17 @@ static int exchange_on(struct weft__call *call, struct weft__conn *conn, bool *r
 
 static int open_connection(struct weft__conn *conn, struct weft__call *call)
 {
+    call->moments.reused = false;
+    call->moments.connection = 0;
+    call->moments.ready = weft_now();
     weft__hooks_trace(call, WEFT_TRACE_CONNECTING, 0);
     int err = weft__conn_open(conn, call);
-    if (err == 0)
-        weft__hooks_trace(call, WEFT_TRACE_CONNECTED, 0);
-    return err;
+    if (err < 0)
+        return err;
+    call->moments.opened = conn->opened_at;
+    call->moments.connection = conn->info->id;
+    weft__hooks_trace(call, WEFT_TRACE_CONNECTED, 0);
+    return 0;
 }
 
 /* Once more, on a new connection. */
@@ -110,6 +116,7 @@ static int exchange_anew(struct weft__call *call, struct weft__conn *conn, bool 
                          bool *ret_reusable)
 {
     weft__conn_shut(conn);
+    call->moments.begun = weft__call_moment(call);
     int err = weft__body_prepare(call);
     if (err == 0)
         err = open_connection(conn, call);
@@ -129,20 +136,25 @@ static int exchange_once(struct weft__call *call, weft_response **ret)
     bool reusable = false;
     call->sent = false;
     call->peer.len = 0;
+    call->moments = (struct weft__moments){.begun = weft__call_moment(call), .dns = -1, .tls = -1};
     int err = weft__body_prepare(call);
     if (err < 0)
         return err;
     err = acquire(call, &conn);
     if (err < 0)
         return err;
+    call->moments.ready = call->moments.opened = weft__call_moment(call);
+    call->moments.reused = true;
     if (call->fresh && conn->stream != NULL)
         weft__conn_shut(conn);
     call->fresh = false;
     bool reused = conn->stream != NULL;
-    if (reused)
+    if (reused) {
+        call->moments.connection = conn->info->id;
         weft__hooks_trace(call, WEFT_TRACE_REUSED, 0);
-    else
+    } else {
         err = open_connection(conn, call);
+    }
     if (err == 0)
         err = exchange_on(call, conn, &answered, &reusable);
     if (err < 0 && reused && is_stale(call, err, answered))
@@ -187,8 +199,13 @@ static int exchange(struct weft__call *call, weft_response **ret)
     }
     weft__way_leave(call);
     if (err == 0)
-        *ret = response;
-    return err;
+        err = weft__response_keep_request(response, call);
+    if (err < 0) {
+        weft_response_free(response);
+        return err;
+    }
+    *ret = response;
+    return 0;
 }
 
 static enum weft__outcome outcome_of(int err, const weft_response *response)

@@ -22,6 +22,7 @@
  *   response_info.c  ... and what it says of itself
  *   response_text.c  its body as text: which encoding
  *   response_iter.c  its body in pieces: bytes, text, lines
+ *   exchange.c  how it came: times, the connection, the request as it was sent
  *   decode.c    its content codings undone
  *
  * A client is immutable but for its list of pools, its TLS context and what it knows of origins'
@@ -35,6 +36,7 @@
 #include <stdatomic.h>
 
 #include <weft/auth.h>
+#include <weft/certificate.h>
 #include <weft/client.h>
 #include <weft/cookie.h>
 #include <weft/limit.h>
@@ -139,15 +141,43 @@ void weft__client_forget_pool(const struct weft__pool *pool);
 
 struct weft__call;
 
+/* What is known of a connection for as long as a response of it is there. */
+struct weft__conn_info {
+    atomic_int refs;
+    uint64_t id; /* of no other connection of the process */
+    weft_address peer;
+    weft_address local;
+    const char *tls_version; /* NULL: plain */
+    const char *cipher;
+    weft_certificate *certificate;
+    char *alpn;
+    char *proxy; /* without its password */
+};
+
+/* When the phases of an attempt ended; by the loop's clock where that is exact enough. */
+struct weft__moments {
+    int64_t begun;
+    int64_t ready;  /* there was a slot, and perhaps a connection */
+    int64_t opened; /* there was a connection */
+    int64_t sent;
+    int64_t first;       /* byte of the answer */
+    int64_t resolving;   /* since then */
+    int64_t dns;         /* how long; -1: not asked */
+    int64_t tls;         /* how long; -1: none */
+    uint64_t connection; /* its id; 0: none yet */
+    bool reused;
+};
+
 /* One slot of the pool, and the connection in it once there is one. */
 struct weft__conn {
     struct weft__pool *pool; /* NULL once its loop has ended */
     struct weft__origin *origin;
-    struct weft__list node; /* in pool->conns */
-    struct weft__list idle; /* in origin->idle, newest first */
-    struct weft__list age;  /* in pool->idle, oldest first */
-    weft_stream *stream;    /* NULL: a slot without a connection */
-    weft_scope *opening;    /* while it is being connected */
+    struct weft__list node;       /* in pool->conns */
+    struct weft__list idle;       /* in origin->idle, newest first */
+    struct weft__list age;        /* in pool->idle, oldest first */
+    weft_stream *stream;          /* NULL: a slot without a connection */
+    struct weft__conn_info *info; /* of stream */
+    weft_scope *opening;          /* while it is being connected */
     int64_t opened_at;
     int64_t idle_since;
     uint64_t low_limit; /* bytes a second that must come; 0: any number */
@@ -170,6 +200,9 @@ struct weft__conn {
 
 /* Fills an empty slot: DNS, TCP and TLS within one time. */
 int weft__conn_open(struct weft__conn *conn, struct weft__call *call);
+int weft__conn_info_new(weft_stream *stream, const struct weft__way *way,
+                        struct weft__conn_info **ret);
+void weft__conn_info_unref(struct weft__conn_info *info); /* NULL is allowed */
 /* Ends the connection, not the slot. */
 void weft__conn_shut(struct weft__conn *conn);
 void weft__conn_set_timeouts(struct weft__conn *conn, int64_t read, int64_t write);
@@ -357,8 +390,16 @@ struct weft__call {
     int redirects;
     weft_response *history; /* what came before, newest first */
     int64_t started;
-    struct weft__way way; /* while there is an attempt */
+    struct weft__moments moments; /* of this attempt */
+    struct weft__way way;         /* while there is an attempt */
 };
+
+/* Now, as far as the loop knows, and never before the call. */
+static inline int64_t weft__call_moment(const struct weft__call *call)
+{
+    int64_t now = call->pool->loop->now;
+    return now > call->started ? now : call->started;
+}
 
 /* The text of call->peer. */
 void weft__call_peer(const struct weft__call *call, char ret[WEFT_RETRY_PEER]);
@@ -434,6 +475,10 @@ int weft__hooks_request(struct weft__call *call);
 int weft__hooks_response(const struct weft__call *call, weft_response *response);
 void weft__hooks_log(const struct weft__call *call, int result, int status, int64_t began);
 void weft__hooks_trace(const struct weft__call *call, weft_trace_kind kind, int result);
+void weft__hooks_trace_address(const struct weft__call *call, weft_trace_kind kind,
+                               const weft_address *address, int result);
+/* Of a connection that belongs to no call any more. */
+void weft__hooks_trace_conn(const struct weft__conn *conn, weft_trace_kind kind, int result);
 
 /* Does this response lead elsewhere, with a Location that says where? */
 bool weft__redirect_wanted(const struct weft__call *call, const weft_response *response);
@@ -503,8 +548,13 @@ struct weft_response {
     struct weft__conn *conn; /* while the body is not over */
     weft_url *url;
     const char *reason;
-    char *own_reason;        /* where it is not the status's usual one */
-    const char *tls_version; /* NULL: plain */
+    char *own_reason; /* where it is not the status's usual one */
+    struct weft__conn_info *info;
+    struct weft__moments moments;
+    weft_client *client;             /* held where sent_common is its own */
+    const weft_headers *sent_common; /* the request's fields; NULL: they are in sent */
+    enum weft__h1_body_kind sent_kind;
+    uint64_t sent_length;
     struct weft__h1_body body;
     struct weft__buf content;
     struct weft__buf text;   /* with a NUL; empty: the content is the text */
@@ -514,7 +564,6 @@ struct weft_response {
     size_t coded_start;            /* of what it has still to take, in conn->in */
     size_t coded_len;
     uint64_t coded_max; /* bytes of it that are taken at most */
-    weft_headers headers;
     int64_t content_length;
     int64_t started;
     int64_t elapsed;
@@ -541,9 +590,14 @@ struct weft_response {
     bool loading;      /* ... or is being read there */
     bool begun;        /* decoder is set, if there is one */
     bool coded_end;    /* nothing more comes for the decoder */
+    bool sent_whole;   /* sent has Host and the framing too */
     char method[WEFT__METHOD_MAX + 1];
     char encoding[WEFT__CHARSET_LABEL + 1]; /* set, or the call's default; "": UTF-8 */
     char charset[WEFT__CHARSET_LABEL + 1];  /* of Content-Type, when it was asked for */
+    /* From here on nothing is zero at first. */
+    weft_headers headers;
+    weft_headers trailers;
+    weft_headers sent;
 };
 
 /* ---- the user's limits: nothing where there are none ---- */
@@ -561,6 +615,9 @@ void weft__limited_end(struct weft__conn *conn);
 /* From the head that conn has parsed; the response has the connection then, on failure too. */
 int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool reusable,
                        weft_response **ret);
+/* The fields of the request that the response answers. */
+int weft__response_keep_request(weft_response *response, struct weft__call *call);
+void weft__response_drop_request(weft_response *response);
 /*
  * 1: the next piece of the body as it comes, of at most max bytes, in the connection's buffer,
  * which is there until the next call; 0: the body is over; or an error.

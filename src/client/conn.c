@@ -31,6 +31,11 @@ int weft__conn_open(struct weft__conn *conn, struct weft__call *call)
     }
     if (err < 0)
         return err;
+    err = weft__conn_info_new(stream, &call->way, &conn->info);
+    if (err < 0) {
+        weft_stream_free(stream);
+        return err;
+    }
     conn->opened_at = weft_now();
     conn->stream = stream;
     conn->requests = 0;
@@ -49,8 +54,11 @@ void weft__conn_shut(struct weft__conn *conn)
     conn->in_cap = 0;
     conn->in_start = 0;
     conn->in_end = 0;
+    weft__hooks_trace_conn(conn, WEFT_TRACE_CLOSED, 0);
     weft_stream_free(conn->stream);
     conn->stream = NULL;
+    weft__conn_info_unref(conn->info);
+    conn->info = NULL;
 }
 
 void weft__conn_set_timeouts(struct weft__conn *conn, int64_t read, int64_t write)

@@ -17,7 +17,7 @@ enum { IN_LIMIT = 2 * WEFT__LIMIT_H1_RESPONSE_HEAD };
 
 struct reading {
     struct weft__conn *conn;
-    const char *method;
+    struct weft__call *call;
     unsigned interim; /* 1xx responses so far */
     bool answered;    /* a byte of a response has come */
     bool failed;      /* nothing more can be read */
@@ -54,7 +54,11 @@ static int read_head(struct reading *reading)
             int64_t got = weft__conn_fill(conn, IN_LIMIT);
             if (got <= 0)
                 return head_error(reading, got);
-            reading->answered = true;
+            if (!reading->answered) {
+                reading->answered = true;
+                reading->call->moments.first = weft__call_moment(reading->call);
+                weft__hooks_trace(reading->call, WEFT_TRACE_FIRST_BYTE, 0);
+            }
             continue;
         }
         conn->in_start += (size_t)n;
@@ -69,7 +73,7 @@ static int read_head(struct reading *reading)
         if (++reading->interim > WEFT__LIMIT_H1_INTERIM)
             return weft__fail(WEFT_EREMOTE_PROTOCOL, "more than %d interim responses",
                               WEFT__LIMIT_H1_INTERIM);
-        weft__h1_head_reset(&conn->head, reading->method);
+        weft__h1_head_reset(&conn->head, reading->call->method);
     }
     return 0;
 }
@@ -183,12 +187,15 @@ static bool may_have_answered(int err)
 int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *ret_answered,
                       bool *ret_reusable)
 {
-    struct reading reading = {.conn = conn, .method = call->method};
+    struct reading reading = {.conn = conn, .call = call};
     bool whole = false;
     weft__h1_head_reset(&conn->head, call->method);
     weft__conn_set_timeouts(conn, call->settings.read, call->settings.write);
     conn->requests++;
     int err = send_request(&reading, call, &whole);
+    call->moments.sent = weft__call_moment(call);
+    if (err == 0)
+        weft__hooks_trace(call, WEFT_TRACE_SENT, 0);
     if (err < 0 && call->body_failed)
         return err;
     int write_error = err;

@@ -86,6 +86,40 @@ static int parse_addresses(const char *list, uint16_t port, weft_address *addres
     return n > 0 ? 0 : weft__fail(-EINVAL, "resolve: no address");
 }
 
+/* ---- what is noted of it ---- */
+
+static void on_step(void *userdata, weft_dial_step step, const weft_address *address, int err)
+{
+    static const weft_trace_kind kinds[] = {
+        [WEFT_DIAL_RESOLVING] = WEFT_TRACE_RESOLVING,
+        [WEFT_DIAL_RESOLVED] = WEFT_TRACE_RESOLVED,
+        [WEFT_DIAL_CONNECTING] = WEFT_TRACE_ADDRESS_CONNECTING,
+        [WEFT_DIAL_CONNECTED] = WEFT_TRACE_ADDRESS_CONNECTED,
+        [WEFT_DIAL_FAILED] = WEFT_TRACE_ADDRESS_FAILED,
+    };
+    struct weft__call *call = userdata;
+    struct weft__moments *moments = &call->moments;
+    if (step == WEFT_DIAL_RESOLVING)
+        moments->resolving = weft_now();
+    else if (step == WEFT_DIAL_RESOLVED)
+        moments->dns = (moments->dns > 0 ? moments->dns : 0) + weft_now() - moments->resolving;
+    weft__hooks_trace_address(call, kinds[step], address, err);
+}
+
+/* A handshake of the origin or of a proxy. */
+static int encrypt(struct weft__call *call, weft_tls *tls, weft_stream *plain, const char *host,
+                   weft_stream **ret)
+{
+    struct weft__moments *moments = &call->moments;
+    int64_t began = weft_now();
+    call->way.phase = "in the TLS handshake";
+    weft__hooks_trace(call, WEFT_TRACE_TLS_STARTING, 0);
+    int err = weft_tls_connect(tls, plain, host, ret);
+    moments->tls = (moments->tls > 0 ? moments->tls : 0) + weft_now() - began;
+    weft__hooks_trace(call, WEFT_TRACE_TLS_ENDED, err);
+    return err;
+}
+
 /* ---- sockets ---- */
 
 static int dial_listed(const char *list, const struct place *place, weft_dial_options *options,
@@ -101,8 +135,7 @@ static int dial_listed(const char *list, const struct place *place, weft_dial_op
 }
 
 /* trusted: the filter is not asked. */
-static int reach(const struct weft__call *call, struct place *place, bool trusted,
-                 weft_stream **ret)
+static int reach(struct weft__call *call, struct place *place, bool trusted, weft_stream **ret)
 {
     const struct weft__ways *ways = &call->client->ways;
     weft_dial_options options = {
@@ -111,6 +144,8 @@ static int reach(const struct weft__call *call, struct place *place, bool truste
         .interface = ways->interface,
         .allow = trusted ? NULL : ways->allow,
         .allow_userdata = ways->allow_userdata,
+        .on_step = on_step,
+        .step_userdata = call,
     };
     int err = redirect_place(ways, place);
     if (err < 0)
@@ -126,7 +161,7 @@ static int reach(const struct weft__call *call, struct place *place, bool truste
 /* ---- through a proxy ---- */
 
 /* A proxy that does not resolve names is given an address, after the filter has seen it. */
-static int resolve_for(const struct weft__call *call, const struct place *place, bool only_v4,
+static int resolve_for(struct weft__call *call, const struct place *place, bool only_v4,
                        char text[WEFT_ADDRESS_TEXT_MAX])
 {
     const struct weft__ways *ways = &call->client->ways;
@@ -134,10 +169,12 @@ static int resolve_for(const struct weft__call *call, const struct place *place,
         .size = sizeof options, .allow = ways->allow, .allow_userdata = ways->allow_userdata};
     weft_address *addresses;
     size_t n;
+    on_step(call, WEFT_DIAL_RESOLVING, NULL, 0);
     int err = weft_resolve_with(
         place->host, place->port,
         WEFT_RESOLVE(.family = only_v4 ? WEFT_IP_V4 : WEFT_IP_ANY, .all_families = true),
         &addresses, &n);
+    on_step(call, WEFT_DIAL_RESOLVED, NULL, err);
     if (err < 0)
         return err;
     err = weft__dial_allowed(place->host, addresses, &n, &options);
@@ -182,8 +219,7 @@ static int encrypt_to_proxy(struct weft__call *call, weft_stream **stream)
         weft_stream_free(plain);
         return err;
     }
-    call->way.phase = "in the TLS handshake";
-    return weft_tls_connect(tls, plain, call->way.proxy->host, stream);
+    return encrypt(call, tls, plain, call->way.proxy->host, stream);
 }
 
 /* 1: another connection to the proxy may do better. */
@@ -221,8 +257,7 @@ static int secure_stream(struct weft__call *call, weft_tls *tls, weft_stream *st
 {
     weft_address peer = {0};
     weft_stream_peer_address(stream, &peer);
-    call->way.phase = "in the TLS handshake";
-    int err = weft_tls_connect(tls, stream, host, ret);
+    int err = encrypt(call, tls, stream, host, ret);
     if (err < 0 && call->way.proxy == NULL)
         call->avoid = peer;
     return err;

@@ -1,6 +1,7 @@
 /*
  * hooks.c - the functions that see what a client does; nothing where there are none.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -151,7 +152,13 @@ void weft__hooks_log(const struct weft__call *call, int result, int status, int6
 
 /* ---- connections ---- */
 
-void weft__hooks_trace(const struct weft__call *call, weft_trace_kind kind, int result)
+static bool has_status(weft_trace_kind kind)
+{
+    return kind == WEFT_TRACE_ANSWERED;
+}
+
+void weft__hooks_trace_address(const struct weft__call *call, weft_trace_kind kind,
+                               const weft_address *address, int result)
 {
     const weft_hooks *hooks = &call->client->hooks;
     if (hooks->trace == NULL)
@@ -163,8 +170,44 @@ void weft__hooks_trace(const struct weft__call *call, weft_trace_kind kind, int 
         .secure = strcmp(weft_url_scheme(call->url), "https") == 0,
         .time = weft_now(),
         .attempt = call->number,
-        .status = kind == WEFT_TRACE_ANSWERED ? result : 0,
-        .error = kind == WEFT_TRACE_FAILED ? result : 0,
+        .status = has_status(kind) ? result : 0,
+        .error = has_status(kind) ? 0 : result,
+        .connection = call->moments.connection,
+        .address = address,
     };
     hooks->trace(hooks->userdata, &event);
+}
+
+void weft__hooks_trace(const struct weft__call *call, weft_trace_kind kind, int result)
+{
+    weft__hooks_trace_address(call, kind, NULL, result);
+}
+
+/*
+ * Responses and idle connections may outlive the user's handle, and with it what the function
+ * needs: from then on it is left alone.
+ */
+void weft__hooks_trace_conn(const struct weft__conn *conn, weft_trace_kind kind, int result)
+{
+    char authority[WEFT__LIMIT_HOST_NAME + 16];
+    if (conn->pool == NULL || conn->info == NULL)
+        return;
+    const weft_client *client = conn->pool->client;
+    const struct weft__origin *origin = conn->origin;
+    if (client->hooks.trace == NULL || client->closed)
+        return;
+    bool usual = origin->port == (origin->secure ? 443 : 80);
+    int len = snprintf(authority, sizeof authority, "%.*s", WEFT__LIMIT_HOST_NAME, origin->host);
+    if (!usual)
+        snprintf(authority + len, sizeof authority - (size_t)len, ":%u", origin->port);
+    const weft_trace_event event = {
+        .size = sizeof event,
+        .kind = kind,
+        .authority = authority,
+        .secure = origin->secure,
+        .time = weft_now(),
+        .error = result,
+        .connection = conn->info->id,
+    };
+    client->hooks.trace(client->hooks.userdata, &event);
 }

@@ -50,12 +50,16 @@ static int fill(weft_response *response, const struct weft__conn *conn,
     if (call->settings.encoding != NULL)
         memcpy(response->encoding, call->settings.encoding, strlen(call->settings.encoding) + 1);
     response->content_length = head->content_length;
-    response->tls_version = weft_tls_version(conn->stream);
+    response->info = conn->info;
+    atomic_fetch_add_explicit(&conn->info->refs, 1, memory_order_relaxed);
+    response->moments = call->moments;
     memcpy(response->method, call->method, strlen(call->method) + 1);
     weft__buf_init(&response->content, SIZE_MAX);
     weft__buf_init(&response->text, SIZE_MAX);
     weft__headers_init(&response->headers);
-    weft__h1_body_init(&response->body, head->body, head->content_length, NULL);
+    weft__headers_init(&response->trailers);
+    weft__headers_init(&response->sent);
+    weft__h1_body_init(&response->body, head->body, head->content_length, &response->trailers);
     int err = set_reason(response, head->reason);
     if (err == 0)
         err = weft__h1_head_copy(head, &response->headers);
@@ -69,6 +73,8 @@ static void leave_connection(weft_response *response, bool whole)
     int64_t now = weft_now();
     response->conn = NULL;
     response->elapsed = now - response->started;
+    int why = response->error < 0 ? response->error : WEFT_ECLOSED;
+    weft__hooks_trace_conn(conn, WEFT_TRACE_BODY_ENDED, whole ? 0 : why);
     /* Bytes behind the message belong to no request of ours. */
     if (whole && response->reusable && response->body.kind != WEFT__H1_UNTIL_EOF &&
         weft__conn_available(conn) == 0)
@@ -80,11 +86,12 @@ static void leave_connection(weft_response *response, bool whole)
 int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool reusable,
                        weft_response **ret)
 {
-    weft_response *response = weft__calloc(1, sizeof *response);
+    weft_response *response = weft__alloc(sizeof *response);
     if (response == NULL) {
         weft__pool_drop(conn);
         return weft__fail_nomem();
     }
+    memset(response, 0, offsetof(weft_response, headers));
     response->conn = conn;
     response->reusable = reusable;
     int err = fill(response, conn, call);
@@ -262,6 +269,7 @@ int weft__response_load(weft_response *response)
         response->was_coded = response->decoder != NULL;
         weft__decoder_free(response->decoder);
         response->decoder = NULL;
+        response->error = err;
         leave_connection(response, err == 0);
     } else if (response->elapsed == 0) {
         response->elapsed = weft_now() - response->started;
@@ -484,6 +492,9 @@ static void free_one(weft_response *response)
     weft__decoder_free(response->decoder);
     weft__h1_body_done(&response->body);
     weft__headers_done(&response->headers);
+    weft__headers_done(&response->trailers);
+    weft__response_drop_request(response);
+    weft__conn_info_unref(response->info);
     weft__buf_done(&response->content);
     weft__buf_done(&response->text);
     weft__iter_free(response->iter);

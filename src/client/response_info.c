@@ -72,7 +72,7 @@ int64_t weft_response_elapsed(const weft_response *response)
 
 const char *weft_response_tls_version(const weft_response *response)
 {
-    return response->tls_version;
+    return response->info->tls_version;
 }
 
 int weft_response_attempts(const weft_response *response)

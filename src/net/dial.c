@@ -27,12 +27,28 @@ struct attempt {
     int err;
 };
 
+static void tell(const weft_dial_options *options, weft_dial_step step, const weft_address *address,
+                 int err)
+{
+    if (options->on_step != NULL)
+        options->on_step(options->step_userdata, step, address, err);
+}
+
+static int try_address(const weft_address *address, const weft_dial_options *options,
+                       weft_stream **ret)
+{
+    tell(options, WEFT_DIAL_CONNECTING, address, 0);
+    int err = weft__sock_connect(address, options, ret);
+    tell(options, err < 0 ? WEFT_DIAL_FAILED : WEFT_DIAL_CONNECTED, address, err);
+    return err;
+}
+
 static int run_attempt(void *arg)
 {
     struct attempt *attempt = arg;
     struct race *race = attempt->race;
     weft_stream *stream = NULL;
-    attempt->err = weft__sock_connect(attempt->address, attempt->options, &stream);
+    attempt->err = try_address(attempt->address, attempt->options, &stream);
     race->n_ended++;
     if (attempt->err == 0) {
         if (race->winner == NULL)
@@ -179,7 +195,7 @@ int weft__dial_addresses(const char *host, uint16_t port, const weft_address *ad
     if (n > 1)
         return dial_several(where, host, addresses, n, options, ret);
     struct attempt attempt = {.address = addresses};
-    attempt.err = weft__sock_connect(addresses, options, ret);
+    attempt.err = try_address(addresses, options, ret);
     return attempt.err < 0 ? fail_attempts(where, host, &attempt, 1) : 0;
 }
 
@@ -232,8 +248,10 @@ static int resolve_and_dial(const char *host, uint16_t port, const weft_dial_opt
 {
     weft_address *addresses;
     size_t n;
+    tell(options, WEFT_DIAL_RESOLVING, NULL, 0);
     int err =
         weft_resolve_with(host, port, WEFT_RESOLVE(.family = options->family), &addresses, &n);
+    tell(options, WEFT_DIAL_RESOLVED, NULL, err);
     if (err < 0)
         return err;
     err = weft__dial_allowed(host, addresses, &n, options);

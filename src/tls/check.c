@@ -67,20 +67,26 @@ static int fail(struct weft__tls_conn *conn, const char *why)
     return weft__fail(WEFT_ETLS_VERIFY, "%s", conn->reason);
 }
 
+int weft__tls_key_digest(X509 *certificate, unsigned char ret[WEFT__TLS_PIN])
+{
+    unsigned len = 0;
+    unsigned char *der = NULL;
+    int der_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+    bool good = der_len > 0 &&
+                EVP_Digest(der, (size_t)der_len, ret, &len, EVP_sha256(), NULL) == 1 &&
+                len == WEFT__TLS_PIN;
+    OPENSSL_free(der);
+    return good ? 0 : -ENOMEM;
+}
+
 static int check_pins(struct weft__tls_conn *conn)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
+    unsigned char digest[WEFT__TLS_PIN];
     const weft_tls *tls = conn->tls;
     if (tls->n_pins == 0)
         return 0;
     X509 *cert = SSL_get0_peer_certificate(conn->ssl);
-    unsigned char *der = NULL;
-    int der_len = cert != NULL ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der) : -1;
-    bool good = der_len > 0 &&
-                EVP_Digest(der, (size_t)der_len, digest, &len, EVP_sha256(), NULL) == 1 &&
-                len == WEFT__TLS_PIN;
-    OPENSSL_free(der);
+    bool good = cert != NULL && weft__tls_key_digest(cert, digest) == 0;
     for (size_t i = 0; good && i < tls->n_pins; i++) {
         if (memcmp(digest, tls->pins[i], WEFT__TLS_PIN) == 0)
             return 0;

@@ -648,3 +648,9 @@ const char *weft_tls_cipher(weft_stream *stream)
     const struct weft__tls_conn *conn = find(stream);
     return conn != NULL ? SSL_get_cipher_name(conn->ssl) : NULL;
 }
+
+SSL *weft__tls_ssl(weft_stream *stream)
+{
+    const struct weft__tls_conn *conn = find(stream);
+    return conn != NULL ? conn->ssl : NULL;
+}

@@ -83,6 +83,10 @@ void weft__tls_options_free(weft_tls_options *options);
 int weft__tls_set_pins(weft_tls *tls, const char *const *pins);
 int weft__tls_set_crl(weft_tls *tls, const char *path);
 int weft__tls_set_keylog(weft_tls *tls, const weft_tls_options *options);
+/* SHA-256 of the SubjectPublicKeyInfo, which pins are made of. */
+int weft__tls_key_digest(X509 *certificate, unsigned char ret[WEFT__TLS_PIN]);
+/* Of a TLS stream, or one above it; NULL: there is none. */
+SSL *weft__tls_ssl(weft_stream *stream);
 void weft__tls_checks_done(weft_tls *tls);
 /* What is checked of a peer once the handshake is over: 0, or WEFT_ETLS_VERIFY. */
 int weft__tls_check_peer(struct weft__tls_conn *conn);

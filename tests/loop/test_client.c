@@ -1,6 +1,7 @@
 /*
  * The client over sockets: in tasks, in plain code, from several threads, with TLS.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,69 @@ TEST(client_in_plain_code_does_everything)
     struct http_peer peer;
     http_peer_start(&peer);
     ASSERT_OK(run(use_everything, &peer, false));
+    http_peer_stop(&peer);
+}
+
+static void look_at_the_connection(void *arg)
+{
+    const struct http_peer *peer = arg;
+    weft_client *client;
+    weft_response *response;
+    weft_connection_info info;
+    weft_timings times;
+    char pin[WEFT_CERTIFICATE_PIN];
+    char *text;
+    void *der;
+    size_t len;
+    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = peer->base, .ca_file = peer->ca), &client));
+    ASSERT_OK(weft_client_get(client, "/close", NULL, &response));
+    weft_client_free(client);
+    weft_response_timings(response, &times);
+    ASSERT_INT_GT(times.tls, 0);
+    ASSERT_INT_GE(times.connect, 0);
+    ASSERT_INT_GE(times.total, times.tls + times.connect);
+    weft_response_connection(response, &info);
+    ASSERT_STR_EQ(info.tls_version, weft_response_tls_version(response));
+    ASSERT(info.cipher != NULL && info.certificate != NULL && info.peer.len > 0);
+    WEFT_AUTO(weft_certificate) *kept = weft_certificate_ref(info.certificate);
+    weft_response_free(response);
+    ASSERT_OK(weft_certificate_subject(kept, &text));
+    ASSERT_STR_EQ(text, "CN=weft test");
+    weft_free(text);
+    ASSERT_OK(weft_certificate_issuer(kept, &text));
+    ASSERT_STR_HAS(text, "CN=");
+    weft_free(text);
+    ASSERT_OK(weft_certificate_name(kept, 0, &text));
+    ASSERT_STR_EQ(text, "localhost");
+    weft_free(text);
+    ASSERT_OK(weft_certificate_name(kept, 2, &text));
+    ASSERT_STR_EQ(text, "::1");
+    weft_free(text);
+    ASSERT_ERR(weft_certificate_name(kept, 3, &text), -ENOENT);
+    ASSERT_INT_GT(weft_certificate_not_after(kept), weft_certificate_not_before(kept) + 86400);
+    ASSERT_OK(weft_certificate_pem(kept, &text));
+    ASSERT_STR_HAS(text, "-----BEGIN CERTIFICATE-----");
+    weft_free(text);
+    ASSERT_OK(weft_certificate_der(kept, &der, &len));
+    ASSERT_INT_EQ(*(unsigned char *)der, 0x30);
+    weft_free(der);
+    /* What is printed is what can be pinned. */
+    ASSERT_OK(weft_certificate_pin(kept, pin));
+    const char *const pins[] = {pin, NULL};
+    ASSERT_OK(weft_client_new(
+        WEFT_CLIENT(.base_url = peer->base, .ca_file = peer->ca, .tls = WEFT_TLS(.pins = pins)),
+        &client));
+    ASSERT_OK(weft_client_get(client, "/", NULL, &response));
+    weft_response_free(response);
+    weft_client_free(client);
+}
+
+TEST(connection_over_tls_shows_its_certificate)
+{
+    struct http_peer peer;
+    http_peer_start_tls(&peer);
+    run(look_at_the_connection, &peer, true);
+    run(look_at_the_connection, &peer, false);
     http_peer_stop(&peer);
 }
 

@@ -70,8 +70,10 @@ static void take_line(void *userdata, const char *line)
 
 static void trace(void *userdata, const weft_trace_event *event)
 {
-    static const char *const names[] = {"",       "connecting", "connected",
-                                        "reused", "answered",   "failed"};
+    static const char *const names[] = {
+        "",          "connecting", "connected", "reused",  "answered",    "failed",
+        "resolving", "resolved",   "dial",      "dialled", "not dialled", "tls",
+        "tls ended", "sent",       "byte",      "body",    "closed"};
     struct seen *seen = userdata;
     char line[256];
     ASSERT(event->time >= seen->last);
@@ -203,9 +205,48 @@ VIRTUAL_TEST(trace_tells_what_connections_do)
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_INT_LT(request(&world, "GET", "http://other.org/", NULL), 0);
-    ASSERT_STR_EQ(seen.trace, "connecting example.org 0\nconnected example.org 0\n"
-                              "answered example.org 200\nreused example.org 0\n"
-                              "answered example.org 200\nconnecting other.org 0\n"
-                              "failed other.org -10302\n");
+    ASSERT_STR_EQ(seen.trace,
+                  "connecting example.org 0\nconnected example.org 0\nsent example.org 0\n"
+                  "byte example.org 0\nanswered example.org 200\nbody example.org 0\n"
+                  "reused example.org 0\nsent example.org 0\nbyte example.org 0\n"
+                  "answered example.org 200\nbody example.org 0\n"
+                  "connecting other.org 0\nfailed other.org -10302\n");
     end(&world);
+}
+
+VIRTUAL_TEST(trace_tells_when_connections_are_closed)
+{
+    static const struct wire_answer answers[] = {
+        {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"},
+        {GOOD}};
+    struct seen seen = {0};
+    weft_response *response;
+    BEGIN(NULL, ALL);
+    ASSERT_INT_EQ(GET(), 200);
+    ASSERT_STR_HAS(seen.trace,
+                   "answered example.org 200\nbody example.org 0\nclosed example.org 0\n");
+    seen.trace[0] = '\0';
+    ASSERT_OK(weft_client_stream(world.client, "GET", "http://example.org:81/", NULL, &response));
+    weft_response_free(response);
+    ASSERT_STR_HAS(seen.trace, "body example.org:81 -10002\nclosed example.org:81 0\n");
+    seen.trace[0] = '\0';
+    ASSERT_INT_EQ(GET(), 200);
+    ASSERT_OK(weft_sleep(WEFT_SEC(6)));
+    ASSERT_STR_HAS(seen.trace, "body example.org 0\nclosed example.org 0\n");
+    end(&world);
+}
+
+VIRTUAL_TEST(trace_is_silent_once_its_client_is_freed)
+{
+    static const struct wire_answer answers[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"}};
+    struct seen seen = {0};
+    weft_response *response;
+    BEGIN(NULL, ALL);
+    ASSERT_OK(weft_client_stream(world.client, "GET", URL, NULL, &response));
+    seen.trace[0] = '\0';
+    end(&world);
+    weft_response_free(response);
+    ASSERT_STR_EQ(seen.trace, "");
 }
