@@ -1,12 +1,13 @@
 /*
- * web.h - the library's own server with a little of everything, on a thread of its own.
+ * web.h - the library's own server with a little of everything, on a thread or in a process of its
+ * own: there faults of the test do not reach it, and its memory is not counted.
  *
  *   /echo           "METHOD TARGET", Cookie and Authorization, the body
  *   /set/NAME/VALUE sets a cookie
  *   /redirect/N     N redirects to /echo
  *   /flaky/NAME     503 at the first time, then 200
  *   /delay/MS
- *   /digest         wants Digest; a nonce-count that came before is 400
+ *   /digest         wants Digest; a nonce-count that came before is 400, but for /digest/any
  *   /token          wants "Bearer tN" of the present N, see web_revoke()
  *   /gzip, /lines, /latin1, /json, /status/N
  *   /bytes/N        N bytes
@@ -27,6 +28,8 @@ struct web {
     weft_server *server;
     weft_loop *loop;
     pthread_t thread;
+    int pid;     /* 0: a thread */
+    int port_fd; /* in that process: for the port */
     pthread_barrier_t ready;
     char base[64]; /* "http://127.0.0.1:12345" */
     uint16_t port;
@@ -42,6 +45,8 @@ struct web {
 };
 
 void web_start(struct web *web);
+/* In a process, before any loop exists: of web only base and port are of use. */
+void web_start_apart(struct web *web);
 void web_stop(struct web *web);
 /* Tokens so far are refused from now on; returns the number of the next. */
 int web_revoke(struct web *web);
