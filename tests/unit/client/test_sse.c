@@ -215,6 +215,59 @@ VIRTUAL_TEST(sse_id_that_no_field_can_hold_is_not_sent)
     end(&world);
 }
 
+VIRTUAL_TEST(sse_id_of_an_event_that_did_not_end_is_not_sent)
+{
+    static const struct wire_answer answers[] = {
+        {STREAM "Content-Length: 31\r\n\r\nid: 1\ndata: 1\n\nid: 2\ndata: torn"}, {ONE}};
+    BEGIN();
+    weft_sse *sse = open_sse(&world, WEFT_SSE(.min_wait = 1));
+    expect(sse, "1", "1");
+    expect(sse, "1", "1");
+    SENT(1, "\r\nLast-Event-ID: 1\r\n");
+    weft_sse_close(sse);
+    end(&world);
+}
+
+/* At least what the server asks for, a quarter more at most, and never beyond an hour and that. */
+VIRTUAL_TEST(sse_retry_of_a_server_is_digits_alone_and_bounded)
+{
+    static const struct {
+        const char *field;
+        int64_t least;
+    } rows[] = {
+        {"retry: 250\n", WEFT_MS(250)},
+        {"retry:0\n", 0},
+        {"retry: 3600000\n", WEFT_SEC(3600)},
+        {"retry: 3600001\n", WEFT_SEC(3600)},
+        {"retry: 9223372036854\n", WEFT_SEC(3600)},
+        {"retry: 9223372036855\n", WEFT_SEC(1)}, /* beyond any time */
+        {"retry: 18446744073709551616\n", WEFT_SEC(1)},
+        {"retry: +5\n", WEFT_SEC(1)},
+        {"retry: 5x\n", WEFT_SEC(1)},
+        {"retry: 0x5\n", WEFT_SEC(1)},
+        {"retry: 5.0\n", WEFT_SEC(1)},
+        {"retry:  5\n", WEFT_SEC(1)},
+        {"retry: -5\n", WEFT_SEC(1)},
+        {"retry\n", WEFT_SEC(1)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, STREAM "Content-Length: %zu\r\n\r\n%sdata: 1\n\n",
+                 strlen(rows[i].field) + 9, rows[i].field);
+        const struct wire_answer answers[] = {{text}};
+        BEGIN();
+        weft_sse *sse = open_sse(&world, NULL);
+        expect(sse, "1", "");
+        int64_t began = weft_now();
+        expect(sse, "1", "");
+        int64_t took = weft_now() - began;
+        if (took < rows[i].least || took > rows[i].least + rows[i].least / 4)
+            test_fail(__FILE__, __LINE__, "%s: %lld ns", rows[i].field, (long long)took);
+        weft_sse_close(sse);
+        end(&world);
+    }
+}
+
 VIRTUAL_TEST(sse_with_unfit_options_is_refused)
 {
     static const struct wire_answer answers[] = {{ONE}};
