@@ -73,10 +73,11 @@ typedef struct weft_client_options {
     const weft_pair *resolve;       /* {"host:port", "192.0.2.1, 2001:db8::1"} instead of DNS; the
                                         port may be left out, "*" is any host; ends with {0} */
     const weft_pair *connect_to;    /* {"host:port", "other:port"}: connects there, while Host and
-                                        certificate stay those of the URL; ends with {0} */
-    /* Asked of each address before it is connected to, redirects included, but not of a proxy's;
-       false: it is not.  Where nothing is left the call fails with WEFT_EADDRESS_REFUSED.  What a
-       proxy resolves is not known here. */
+                                        certificate stay those of the URL, and a proxy is
+                                        told so by CONNECT; ends with {0} */
+    /* Asked of each address before it is connected to, redirects included, and of an address in a
+       URL that a proxy is asked for, but not of a proxy's own; false: it is not.  Where nothing is
+       left the call fails with WEFT_EADDRESS_REFUSED.  What a proxy resolves is not known here. */
     bool (*allow_address)(void *userdata, const char *host, const weft_address *address);
     void *allow_userdata;
     const weft_tls_options *tls; /* copies. Its certificate is for base_url's origin, or that of the
@@ -91,6 +92,9 @@ typedef struct weft_client_options {
     const weft_hooks *hooks;          /* copies; functions that see requests, responses, a log */
     const char *default_encoding;     /* of text whose Content-Type does not say; default "utf-8" */
     size_t line_max;                  /* bytes of a line of a body; default 1 MiB */
+    const weft_tls_options
+        *proxy_tls; /* copies. For https proxies; default that of servers, without
+                                          its certificate, pins and ocsp */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 

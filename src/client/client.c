@@ -236,21 +236,31 @@ static int set_cookies(weft_client *client, const weft_client_options *options)
     return 0;
 }
 
-/* ca_file and its like of the client stand for those of .tls. */
-static int set_tls(weft_client *client, const weft_client_options *options)
+static weft_tls_options whole_tls(const weft_tls_options *given)
 {
     weft_tls_options all = {0};
-    const weft_tls_options *given = options->tls;
     if (given != NULL)
         memcpy(&all, given, given->size > 0 && given->size < sizeof all ? given->size : sizeof all);
     all.size = sizeof all;
+    return all;
+}
+
+/* ca_file and its like of the client stand for those of .tls. */
+static int set_tls(weft_client *client, const weft_client_options *options)
+{
+    weft_tls_options all = whole_tls(options->tls);
     if (options->ca_file != NULL)
         all.ca_file = options->ca_file;
     if (options->ca_dir != NULL)
         all.ca_dir = options->ca_dir;
     all.insecure_no_verify = all.insecure_no_verify || options->insecure_no_verify;
     all.ignore_env = all.ignore_env || options->trust_env == WEFT_OFF;
-    return weft__tls_options_copy(&all, &client->tls_options);
+    int err = weft__tls_options_copy(&all, &client->tls_options);
+    if (err < 0 || options->proxy_tls == NULL)
+        return err;
+    all = whole_tls(options->proxy_tls);
+    all.ignore_env = all.ignore_env || options->trust_env == WEFT_OFF;
+    return weft__tls_options_copy(&all, &client->proxy_tls);
 }
 
 static int set_encoding(weft_client *client, const char *label)
@@ -337,6 +347,7 @@ void weft__client_unref(weft_client *client)
     for (size_t i = 0; i < WEFT__TLS_KINDS; i++)
         weft_tls_free(client->tls[i]);
     weft__tls_options_free(client->tls_options);
+    weft__tls_options_free(client->proxy_tls);
     weft__ways_done(&client->ways);
     weft_url_free(client->base);
     weft_cookies_free(client->cookies);
@@ -457,6 +468,11 @@ static int make_tls(const weft_client *client, enum weft__tls_kind kind, weft_tl
 {
     static const char *const http[] = {"http/1.1", NULL};
     weft_tls_options all = *client->tls_options;
+    if (kind == WEFT__TLS_PROXY && client->proxy_tls != NULL) {
+        all = *client->proxy_tls;
+        all.alpn = NULL;
+        return weft_tls_new_client(&all, ret);
+    }
     if (kind != WEFT__TLS_HOME) {
         all.cert_file = NULL;
         all.key_file = NULL;

@@ -111,6 +111,7 @@ struct weft_client {
     int *retry_statuses;
     char *retry_field;
     weft_tls_options *tls_options;
+    weft_tls_options *proxy_tls; /* NULL: made of tls_options */
     struct weft__ways ways;
     char *encoding;
     weft_cookies *cookies; /* NULL: none; it has a lock of its own */
@@ -120,7 +121,7 @@ struct weft_client {
     weft_hooks hooks;
     bool close; /* the default fields say "Connection: close" */
 
-    /* Instead of DNS, TCP and TLS; set before the first call. */
+    /* Instead of DNS, TCP and, but for a URL behind a proxy, TLS; set before the first call. */
     int (*dial)(void *userdata, const weft_url *url, weft_stream **ret);
     void *dial_userdata;
 };

@@ -86,6 +86,15 @@ static int parse_addresses(const char *list, uint16_t port, weft_address *addres
     return n > 0 ? 0 : weft__fail(-EINVAL, "resolve: no address");
 }
 
+bool weft__way_is_elsewhere(const struct weft__ways *ways, const weft_url *url)
+{
+    struct place place;
+    const char *host = weft_url_host(url);
+    return ways->connect_to != NULL &&
+           set_place(&place, host, strlen(host), weft_url_port(url)) == 0 &&
+           find_override(ways->connect_to, &place) != NULL;
+}
+
 /* ---- what is noted of it ---- */
 
 static void on_step(void *userdata, weft_dial_step step, const weft_address *address, int err)
@@ -112,7 +121,6 @@ static int encrypt(struct weft__call *call, weft_tls *tls, weft_stream *plain, c
 {
     struct weft__moments *moments = &call->moments;
     int64_t began = weft_now();
-    call->way.phase = "in the TLS handshake";
     weft__hooks_trace(call, WEFT_TRACE_TLS_STARTING, 0);
     int err = weft_tls_connect(tls, plain, host, ret);
     moments->tls = (moments->tls > 0 ? moments->tls : 0) + weft_now() - began;
@@ -135,9 +143,11 @@ static int dial_listed(const char *list, const struct place *place, weft_dial_op
 }
 
 /* trusted: the filter is not asked. */
-static int reach(struct weft__call *call, struct place *place, bool trusted, weft_stream **ret)
+static int reach(struct weft__call *call, const struct place *place, bool trusted,
+                 weft_stream **ret)
 {
-    const struct weft__ways *ways = &call->client->ways;
+    const weft_client *client = call->client;
+    const struct weft__ways *ways = &client->ways;
     weft_dial_options options = {
         .size = sizeof options,
         .local_host = ways->local_address,
@@ -147,9 +157,8 @@ static int reach(struct weft__call *call, struct place *place, bool trusted, wef
         .on_step = on_step,
         .step_userdata = call,
     };
-    int err = redirect_place(ways, place);
-    if (err < 0)
-        return err;
+    if (client->dial != NULL)
+        return client->dial(client->dial_userdata, call->url, ret);
     if (!trusted && call->avoid.len > 0)
         options.avoid = &call->avoid;
     const char *list = find_override(ways->resolve, place);
@@ -160,44 +169,45 @@ static int reach(struct weft__call *call, struct place *place, bool trusted, wef
 
 /* ---- through a proxy ---- */
 
-/* A proxy that does not resolve names is given an address, after the filter has seen it. */
-static int resolve_for(struct weft__call *call, const struct place *place, bool only_v4,
-                       char text[WEFT_ADDRESS_TEXT_MAX])
+/* What a proxy resolves is not known here, but an address may stand in the URL. */
+static int check_literal(const struct weft__ways *ways, const struct place *place)
 {
-    const struct weft__ways *ways = &call->client->ways;
-    weft_dial_options options = {
-        .size = sizeof options, .allow = ways->allow, .allow_userdata = ways->allow_userdata};
-    weft_address *addresses;
-    size_t n;
-    on_step(call, WEFT_DIAL_RESOLVING, NULL, 0);
-    int err = weft_resolve_with(
-        place->host, place->port,
-        WEFT_RESOLVE(.family = only_v4 ? WEFT_IP_V4 : WEFT_IP_ANY, .all_families = true),
-        &addresses, &n);
-    on_step(call, WEFT_DIAL_RESOLVED, NULL, err);
-    if (err < 0)
-        return err;
-    err = weft__dial_allowed(place->host, addresses, &n, &options);
-    if (err == 0)
-        err = weft__address_format_host(&addresses[0], text, WEFT_ADDRESS_TEXT_MAX);
-    weft__free(addresses);
-    return err;
+    weft_address address;
+    size_t n = 1;
+    if (ways->allow == NULL || weft__address_parse(place->host, place->port, &address) < 0)
+        return 0;
+    return weft__dial_allowed(
+        place->host, &address, &n,
+        WEFT_DIAL(.allow = ways->allow, .allow_userdata = ways->allow_userdata));
 }
 
-static int through_socks(struct weft__call *call, const struct place *place, weft_stream *stream)
+/* What a proxy that resolves no names is told: addresses that the filter has seen. */
+static int addresses_for(struct weft__call *call, const struct place *place, weft_ip family,
+                         weft_address *addresses, size_t *ret_n)
 {
-    const struct weft__proxy *proxy = call->way.proxy;
-    char text[WEFT_ADDRESS_TEXT_MAX];
-    const char *host = place->host;
-    bool four = proxy->kind == WEFT__PROXY_SOCKS4;
-    if (four || proxy->kind == WEFT__PROXY_SOCKS5) {
-        int err = resolve_for(call, place, four, text);
-        if (err < 0)
-            return err;
-        host = text;
+    const struct weft__ways *ways = &call->client->ways;
+    const char *list = find_override(ways->resolve, place);
+    size_t n = 0;
+    int err;
+    if (list != NULL) {
+        err = parse_addresses(list, place->port, addresses, &n);
+    } else {
+        weft_address *found;
+        on_step(call, WEFT_DIAL_RESOLVING, NULL, 0);
+        err = weft_resolve_with(place->host, place->port,
+                                WEFT_RESOLVE(.family = family, .all_families = true), &found, &n);
+        on_step(call, WEFT_DIAL_RESOLVED, NULL, err);
+        if (err == 0) {
+            memcpy(addresses, found, n * sizeof *found);
+            weft__free(found);
+        }
     }
-    call->way.phase = "in the SOCKS handshake";
-    return weft__socks_connect(proxy, stream, host, place->port);
+    if (err == 0)
+        err = weft__dial_allowed(
+            place->host, addresses, &n,
+            WEFT_DIAL(.allow = ways->allow, .allow_userdata = ways->allow_userdata));
+    *ret_n = n;
+    return err;
 }
 
 static int through_http(struct weft__call *call, const struct place *place, weft_stream *stream)
@@ -219,25 +229,34 @@ static int encrypt_to_proxy(struct weft__call *call, weft_stream **stream)
         weft_stream_free(plain);
         return err;
     }
+    call->way.phase = "in the TLS handshake with the proxy";
     return encrypt(call, tls, plain, call->way.proxy->host, stream);
 }
 
-/* 1: another connection to the proxy may do better. */
-static int through_proxy(struct weft__call *call, const struct place *place, bool secure,
-                         weft_stream **ret)
+/* To what the call needs there; 1: another connection to the proxy may do better. */
+static int ask_proxy(struct weft__call *call, const struct place *place, weft_stream *stream)
+{
+    struct weft__way *way = &call->way;
+    if (weft__proxy_is_http(way->proxy))
+        return way->target == NULL ? through_http(call, place, stream) : 0;
+    way->phase = "in the SOCKS handshake";
+    return weft__socks_connect(way->proxy, stream, place->host, place->port);
+}
+
+/* The same. */
+static int through_proxy(struct weft__call *call, const struct place *place, weft_stream **ret)
 {
     struct weft__proxy *proxy = call->way.proxy;
     weft_stream *stream = NULL;
     struct place at;
+    call->way.phase = "while connecting";
     int err = set_place(&at, proxy->host, strlen(proxy->host), proxy->port);
     if (err == 0)
         err = reach(call, &at, true, &stream);
     if (err == 0 && proxy->kind == WEFT__PROXY_HTTPS)
         err = encrypt_to_proxy(call, &stream);
-    if (err == 0 && !weft__proxy_is_http(proxy))
-        err = through_socks(call, place, stream);
-    else if (err == 0 && secure)
-        err = through_http(call, place, stream);
+    if (err == 0)
+        err = ask_proxy(call, place, stream);
     if (err != 0) {
         weft_stream_free(stream);
         if (err == -ECANCELED || err == -ENOMEM)
@@ -249,6 +268,41 @@ static int through_proxy(struct weft__call *call, const struct place *place, boo
     return 0;
 }
 
+/* By a proxy that is told addresses: one after the other, until it gets to one. */
+static int through_proxy_resolved(struct weft__call *call, const struct place *place,
+                                  weft_stream **ret)
+{
+    weft_address addresses[WEFT__LIMIT_RESOLVED_ADDRESSES];
+    weft_ip family = call->way.proxy->kind == WEFT__PROXY_SOCKS4 ? WEFT_IP_V4 : WEFT_IP_ANY;
+    size_t n;
+    call->way.phase = "while resolving";
+    int err = addresses_for(call, place, family, addresses, &n);
+    if (err < 0)
+        return err;
+    for (size_t i = 0; i < n; i++) {
+        struct place there = {.port = place->port};
+        err = weft__address_format_host(&addresses[i], there.host, sizeof there.host);
+        if (err == 0)
+            err = through_proxy(call, &there, ret);
+        if (err != 1)
+            return err;
+    }
+    return WEFT_EPROXY;
+}
+
+static int by_proxy(struct weft__call *call, const struct place *place, weft_stream **ret)
+{
+    enum weft__proxy_kind kind = call->way.proxy->kind;
+    if (kind == WEFT__PROXY_SOCKS4 || kind == WEFT__PROXY_SOCKS5)
+        return through_proxy_resolved(call, place, ret);
+    int err = check_literal(&call->client->ways, place);
+    if (err == 0)
+        err = through_proxy(call, place, ret);
+    if (err == 1 && weft__proxy_is_http(call->way.proxy))
+        err = through_proxy(call, place, ret);
+    return err == 1 ? WEFT_EPROXY : err;
+}
+
 /* ---- all of it ---- */
 
 /* A handshake that fails may succeed at another address of the host. */
@@ -257,25 +311,19 @@ static int secure_stream(struct weft__call *call, weft_tls *tls, weft_stream *st
 {
     weft_address peer = {0};
     weft_stream_peer_address(stream, &peer);
+    call->way.phase = "in the TLS handshake";
     int err = encrypt(call, tls, stream, host, ret);
     if (err < 0 && call->way.proxy == NULL)
         call->avoid = peer;
     return err;
 }
 
-static int plain_stream(struct weft__call *call, struct place *place, bool secure,
-                        weft_stream **ret)
+static int plain_stream(struct weft__call *call, const struct place *place, weft_stream **ret)
 {
-    struct weft__way *way = &call->way;
-    if (way->proxy != NULL) {
-        int err = through_proxy(call, place, secure, ret);
-        if (err == 1)
-            err = through_proxy(call, place, secure, ret);
-        return err == 1 ? WEFT_EPROXY : err;
-    }
-    if (call->client->ways.unix_socket != NULL)
-        return weft_dial_unix(call->client->ways.unix_socket, ret);
-    return reach(call, place, false, ret);
+    const char *unix_socket = call->client->ways.unix_socket;
+    if (call->way.proxy != NULL)
+        return by_proxy(call, place, ret);
+    return unix_socket != NULL ? weft_dial_unix(unix_socket, ret) : reach(call, place, false, ret);
 }
 
 int weft__way_dial(struct weft__call *call, weft_stream **ret)
@@ -288,7 +336,7 @@ int weft__way_dial(struct weft__call *call, weft_stream **ret)
     weft_stream *stream;
     struct place place;
     way->phase = "while connecting";
-    if (client->dial != NULL)
+    if (client->dial != NULL && way->proxy == NULL)
         return client->dial(client->dial_userdata, url, ret);
     if (way->transport != NULL)
         return way->transport->dial(way->transport->userdata, url, ret);
@@ -297,10 +345,12 @@ int weft__way_dial(struct weft__call *call, weft_stream **ret)
     char name[WEFT__LIMIT_HOST_NAME + 1];
     if (err == 0)
         memcpy(name, place.host, strlen(place.host) + 1);
+    if (err == 0)
+        err = redirect_place(&client->ways, &place);
     if (err == 0 && secure)
         err = weft__client_tls(client, way->guest ? WEFT__TLS_GUEST : WEFT__TLS_HOME, &tls);
     if (err == 0)
-        err = plain_stream(call, &place, secure, &stream);
+        err = plain_stream(call, &place, &stream);
     if (err == 0 && client->user_limits != NULL)
         err = weft_limits_stream(client->user_limits, stream, &stream);
     if (err < 0)

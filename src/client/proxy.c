@@ -57,12 +57,14 @@ static int set_host(struct weft__proxy *proxy, const char *what, const weft_url 
     return proxy->host != NULL ? 0 : weft__fail_nomem();
 }
 
-static int set_user(struct weft__proxy *proxy, const weft_url *url)
+static int set_user(struct weft__proxy *proxy, const char *what, const weft_url *url)
 {
     const char *username = weft_url_username(url);
     const char *password = weft_url_password(url);
     if (username[0] == '\0' && password[0] == '\0')
         return 0;
+    if (strstr(username, "%00") != NULL || strstr(password, "%00") != NULL)
+        return weft__fail(WEFT_EINVALID_URL, "%s: a NUL in the user name or password", what);
     proxy->username = weft__percent_decoded(username);
     proxy->password = weft__percent_decoded(password);
     if (proxy->username == NULL || proxy->password == NULL)
@@ -101,9 +103,9 @@ static int fill(struct weft__proxy *proxy, const char *what, const weft_url *url
     if (err == 0)
         err = set_host(proxy, what, url);
     if (err == 0)
-        err = set_user(proxy, url);
+        err = set_user(proxy, what, url);
     if (err == 0)
-        err = weft__request_merge(&proxy->headers, headers, false);
+        err = weft__request_merge(&proxy->headers, headers, NULL);
     if (err == 0)
         err = weft__request_check_headers(&proxy->headers, &close);
     return err == 0 ? set_key(proxy, url) : err;
@@ -123,7 +125,9 @@ int weft__proxy_new(const char *what, const char *text, const weft_pair *headers
     atomic_init(&proxy->refs, 1);
     pthread_mutex_init(&proxy->lock, NULL);
     weft__headers_init(&proxy->headers);
-    int err = weft_url_parse(whole, NULL, &url);
+    int err = weft__copy_text(text, &proxy->given);
+    if (err == 0)
+        err = weft_url_parse(whole, NULL, &url);
     if (err < 0 && err != -ENOMEM)
         err = weft__fail(WEFT_EINVALID_URL, "%s is not the URL of a proxy", what);
     if (err == 0)
@@ -136,6 +140,13 @@ int weft__proxy_new(const char *what, const char *text, const weft_pair *headers
     }
     *ret = proxy;
     return 0;
+}
+
+struct weft__proxy *weft__proxy_ref(struct weft__proxy *proxy)
+{
+    if (proxy != NULL)
+        atomic_fetch_add_explicit(&proxy->refs, 1, memory_order_relaxed);
+    return proxy;
 }
 
 void weft__proxy_unref(struct weft__proxy *proxy)
@@ -152,6 +163,7 @@ void weft__proxy_unref(struct weft__proxy *proxy)
     weft__free(proxy->basic);
     weft__free(proxy->key);
     weft__free(proxy->shown);
+    weft__free(proxy->given);
     weft__free(proxy);
 }
 

@@ -7,6 +7,9 @@
 #include "client/client_int.h"
 #include "proto/socks.h"
 
+/* Of that address: another one of the host may do better. */
+enum { UNREACHED = 1 };
+
 static int receive(weft_stream *stream, void *data, size_t len)
 {
     int err = weft_stream_read_exact(stream, data, len);
@@ -28,9 +31,10 @@ static int connect4(const struct weft__proxy *proxy, weft_stream *stream, const 
         return err;
     if (reply[0] != 0)
         return weft__fail(WEFT_EPROXY, "SOCKS: it does not speak version 4");
-    if (reply[1] != 90)
-        return weft__fail(WEFT_EPROXY, "SOCKS 4: %s (%d)", weft__socks4_text(reply[1]), reply[1]);
-    return 0;
+    if (reply[1] == 90)
+        return 0;
+    err = weft__fail(WEFT_EPROXY, "SOCKS 4: %s (%d)", weft__socks4_text(reply[1]), reply[1]);
+    return reply[1] == 91 ? UNREACHED : err;
 }
 
 static int log_in(const struct weft__proxy *proxy, weft_stream *stream)
@@ -88,8 +92,10 @@ static int connect5(const struct weft__proxy *proxy, weft_stream *stream, const 
     int rest = weft__socks5_reply_rest(reply);
     if (rest < 0)
         return weft__fail(WEFT_EPROXY, "SOCKS 5: an answer that is none");
-    if (reply[1] != 0)
-        return weft__fail(WEFT_EPROXY, "SOCKS 5: %s (%d)", weft__socks5_text(reply[1]), reply[1]);
+    if (reply[1] != 0) {
+        err = weft__fail(WEFT_EPROXY, "SOCKS 5: %s (%d)", weft__socks5_text(reply[1]), reply[1]);
+        return reply[1] < 9 && reply[1] != 2 && reply[1] != 7 ? UNREACHED : err;
+    }
     return receive(stream, message, (size_t)rest);
 }
 

@@ -99,7 +99,10 @@ static int set_mounts(struct weft__ways *ways, const weft_mount *mounts)
 
 static int set_proxy(struct weft__ways *ways, const weft_client_options *options)
 {
-    if (options->proxy != NULL && options->proxy[0] != '\0')
+    bool given = options->proxy != NULL && options->proxy[0] != '\0';
+    if (given + (options->transport != NULL) + (options->unix_socket != NULL) > 1)
+        return weft__fail(-EINVAL, "a client has one of proxy, transport and unix_socket");
+    if (given)
         return weft__proxy_new("proxy", options->proxy, options->proxy_headers, &ways->proxy);
     if (options->proxy_headers != NULL && options->proxy_headers[0].name != NULL)
         return weft__fail(-EINVAL, "proxy_headers without a proxy to send them to");
@@ -108,6 +111,7 @@ static int set_proxy(struct weft__ways *ways, const weft_client_options *options
 
 int weft__ways_init(struct weft__ways *ways, const weft_client_options *options)
 {
+    pthread_mutex_init(&ways->lock, NULL);
     ways->transport = weft__transport_ref(options->transport);
     ways->allow = options->allow_address;
     ways->allow_userdata = options->allow_userdata;
@@ -136,6 +140,8 @@ void weft__ways_done(struct weft__ways *ways)
         weft__proxy_unref(ways->mounts[i].proxy);
     }
     weft__free(ways->mounts);
+    for (size_t i = 0; i < WEFT__WAYS_KNOWN; i++)
+        weft__proxy_unref(ways->known[i]);
     weft_transport_free(ways->transport);
     weft__proxy_unref(ways->proxy);
     weft__proxy_unref(ways->env_http);
@@ -150,11 +156,54 @@ void weft__ways_done(struct weft__ways *ways)
 
 /* ---- the way of one hop ---- */
 
-static void use_proxy(struct weft__way *way, struct weft__proxy *proxy)
+static bool is_known(const struct weft__proxy *proxy, const char *text, const weft_pair *headers)
 {
-    if (proxy != NULL)
-        atomic_fetch_add_explicit(&proxy->refs, 1, memory_order_relaxed);
-    way->proxy = proxy;
+    size_t n = weft_headers_count(&proxy->headers);
+    if (strcmp(proxy->given, text) != 0)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        weft_pair field = weft_headers_at(&proxy->headers, i);
+        if (headers == NULL || headers[i].name == NULL || headers[i].value == NULL ||
+            strcmp(headers[i].name, field.name) != 0 || strcmp(headers[i].value, field.value) != 0)
+            return false;
+    }
+    return headers == NULL || headers[n].name == NULL;
+}
+
+/* Takes the place of the one that was used longest ago. */
+static void remember(struct weft__ways *ways, size_t at, struct weft__proxy *proxy)
+{
+    memmove(ways->known + 1, ways->known, at * sizeof ways->known[0]);
+    ways->known[0] = proxy;
+}
+
+/*
+ * The proxy that a request names.  The last of them are kept: what one has asked for in its
+ * challenge is known the next time.
+ */
+static int proxy_of_request(struct weft__ways *ways, const char *text, const weft_pair *headers,
+                            struct weft__proxy **ret)
+{
+    struct weft__proxy *proxy = NULL;
+    size_t at = 0;
+    int err = 0;
+    pthread_mutex_lock(&ways->lock);
+    while (at < WEFT__WAYS_KNOWN && ways->known[at] != NULL &&
+           !is_known(ways->known[at], text, headers))
+        at++;
+    if (at < WEFT__WAYS_KNOWN && ways->known[at] != NULL) {
+        proxy = ways->known[at];
+    } else {
+        err = weft__proxy_new("proxy", text, headers, &proxy);
+        if (err == 0 && at == WEFT__WAYS_KNOWN)
+            weft__proxy_unref(ways->known[--at]);
+    }
+    if (err == 0) {
+        remember(ways, at, proxy);
+        *ret = weft__proxy_ref(proxy);
+    }
+    pthread_mutex_unlock(&ways->lock);
+    return err;
 }
 
 static bool use_mount(struct weft__way *way, const struct weft__ways *ways, const weft_url *url)
@@ -165,7 +214,7 @@ static bool use_mount(struct weft__way *way, const struct weft__ways *ways, cons
                                    weft_url_port(url)))
             continue;
         way->transport = mount->transport;
-        use_proxy(way, mount->proxy);
+        way->proxy = weft__proxy_ref(mount->proxy);
         return true;
     }
     return false;
@@ -180,16 +229,16 @@ static void use_environment(struct weft__way *way, const struct weft__ways *ways
         return;
     if (ways->no_proxy == NULL || !weft__no_proxy_matches(ways->no_proxy, weft_url_scheme(url),
                                                           weft_url_host(url), weft_url_port(url)))
-        use_proxy(way, proxy);
+        way->proxy = weft__proxy_ref(proxy);
 }
 
 static int choose(struct weft__call *call)
 {
-    const struct weft__ways *ways = &call->client->ways;
+    struct weft__ways *ways = &call->client->ways;
     const char *given = call->options->proxy;
     struct weft__way *way = &call->way;
     if (given != NULL && given[0] != '\0')
-        return weft__proxy_new("proxy", given, call->options->proxy_headers, &way->proxy);
+        return proxy_of_request(ways, given, call->options->proxy_headers, &way->proxy);
     if (use_mount(way, ways, call->url)) {
         if (given != NULL && way->proxy != NULL) {
             weft__proxy_unref(way->proxy);
@@ -201,8 +250,8 @@ static int choose(struct weft__call *call)
     if (given != NULL || way->transport != NULL)
         return 0;
     if (ways->proxy != NULL)
-        use_proxy(way, ways->proxy);
-    else
+        way->proxy = weft__proxy_ref(ways->proxy);
+    else if (call->client->dial == NULL)
         use_environment(way, ways, call->url);
     return 0;
 }
@@ -214,18 +263,25 @@ static int set_key(struct weft__call *call)
     way->key = first;
     if (way->transport == NULL && way->server_name == NULL && !way->guest)
         return 0;
-    way->own_key = weft__asprintf("%s|%p|%s|%d", first, (void *)way->transport,
-                                  way->server_name != NULL ? way->server_name : "", way->guest);
+    const char *name = way->server_name != NULL ? way->server_name : "";
+    int len = snprintf(way->small, sizeof way->small, "%s|%p|%s|%d", first, (void *)way->transport,
+                       name, way->guest);
+    way->key = way->small;
+    if (len < (int)sizeof way->small)
+        return 0;
+    way->own_key = weft__asprintf("%s|%p|%s|%d", first, (void *)way->transport, name, way->guest);
     way->key = way->own_key;
     return way->key != NULL ? 0 : weft__fail_nomem();
 }
 
-/* RFC 9112 3.2.2: a proxy that forwards is given the whole URL. */
+/* RFC 9112 3.2.2: a proxy that forwards is given the whole URL; one that is to connect elsewhere
+   can only be told so by CONNECT. */
 static int set_target(struct weft__call *call)
 {
     struct weft__way *way = &call->way;
     if (way->proxy == NULL || !weft__proxy_is_http(way->proxy) ||
-        strcmp(weft_url_scheme(call->url), "http") != 0)
+        strcmp(weft_url_scheme(call->url), "http") != 0 ||
+        weft__way_is_elsewhere(&call->client->ways, call->url))
         return 0;
     const char *target = weft__request_target(call);
     if (target[0] == '/' || target[0] == '*')
@@ -236,13 +292,25 @@ static int set_target(struct weft__call *call)
     return way->target != NULL ? 0 : weft__fail_nomem();
 }
 
+/* RFC 9110 11.7.2: what is for a proxy does not go through it. */
+static int hide_from_origin(struct weft__call *call)
+{
+    struct weft__way *way = &call->way;
+    if (way->proxy == NULL || weft_headers_get(call->headers, "Proxy-Authorization") == NULL)
+        return 0;
+    int err = weft_headers_copy(call->headers, &way->headers);
+    if (err == 0)
+        weft_headers_remove(way->headers, "Proxy-Authorization");
+    return err;
+}
+
 /* The proxy's fields go with those of the hop; its credentials replace any that are there. */
 static int set_headers(struct weft__call *call)
 {
     struct weft__way *way = &call->way;
     char *authorization = NULL;
     if (way->target == NULL)
-        return 0;
+        return hide_from_origin(call);
     weft_headers_free(way->headers);
     way->headers = NULL;
     int err = weft_headers_new(&way->headers);
@@ -273,8 +341,6 @@ int weft__way_enter(struct weft__call *call)
     const weft_client *client = call->client;
     const char *server_name = call->options->server_name;
     *way = (struct weft__way){.key = ""};
-    if (client->dial != NULL)
-        return 0;
     int err = choose(call);
     if (err == 0 && strcmp(weft_url_scheme(call->url), "https") == 0) {
         bool home = is_home(call);

@@ -62,6 +62,7 @@ struct weft__proxy {
     weft_headers headers;
     char *key;   /* all of it, secrets included */
     char *shown; /* without them */
+    char *given; /* the text that it was made from */
     pthread_mutex_t lock;
     struct weft__digest digest; /* under lock: what it asked for last */
     bool has_digest;
@@ -70,6 +71,7 @@ struct weft__proxy {
 /* text: a URL, of http where it has no scheme.  what: names it in messages. */
 int weft__proxy_new(const char *what, const char *text, const weft_pair *headers,
                     struct weft__proxy **ret);
+struct weft__proxy *weft__proxy_ref(struct weft__proxy *proxy);
 void weft__proxy_unref(struct weft__proxy *proxy);
 static inline bool weft__proxy_is_http(const struct weft__proxy *proxy)
 {
@@ -85,11 +87,13 @@ int weft__proxy_challenged(struct weft__proxy *proxy, const weft_headers *header
  * an error.
  */
 int weft__proxy_connect(struct weft__proxy *proxy, weft_stream *stream, const char *target);
-/* host: as in a URL, or NULL: address. */
+/* 1: it could not get to that host, and may get to another address of it. */
 int weft__socks_connect(const struct weft__proxy *proxy, weft_stream *stream, const char *host,
                         uint16_t port);
 
 /* ---- a client's ways ---- */
+
+enum { WEFT__WAYS_KNOWN = 16, WEFT__WAY_KEY = 160 };
 
 struct weft__mount {
     struct weft__pattern pattern;
@@ -106,7 +110,6 @@ struct weft__ways {
     struct weft__proxy *env_http; /* of the environment */
     struct weft__proxy *env_https;
     char *no_proxy; /* NULL: none */
-    bool by_env;    /* neither .proxy nor .transport was given */
     char *unix_socket;
     char *local_address;
     char *interface;
@@ -114,6 +117,8 @@ struct weft__ways {
     weft_pair *connect_to;
     bool (*allow)(void *userdata, const char *host, const weft_address *address);
     void *allow_userdata;
+    pthread_mutex_t lock;
+    struct weft__proxy *known[WEFT__WAYS_KNOWN]; /* under lock: of requests, latest first */
 };
 
 int weft__ways_init(struct weft__ways *ways, const weft_client_options *options);
@@ -126,17 +131,20 @@ struct weft__way {
     weft_transport *transport; /* NULL: sockets; the client holds it */
     const char *server_name;   /* instead of the URL's host, for TLS; NULL: that */
     const char *key;           /* what makes it another connection; "": nothing */
-    char *own_key;             /* key, where it is not somebody else's */
+    char *own_key;             /* key, where it is too long for small */
+    char small[WEFT__WAY_KEY]; /* key, where it is not somebody else's */
     char *target;              /* absolute, where the proxy forwards; NULL: the URL's */
-    weft_headers *headers;     /* those of the hop and the proxy's, where it forwards */
-    const char *phase;         /* of dialling, for messages */
-    bool guest;                /* not the server that the client's certificate is for */
-    bool retried;              /* a challenge of the proxy was answered already */
+    weft_headers *headers; /* instead of the hop's: with the proxy's, or without what is for it */
+    const char *phase;     /* of dialling, for messages */
+    bool guest;            /* not the server that the client's certificate is for */
+    bool retried;          /* a challenge of the proxy was answered already */
 };
 
 /* Chooses for the call's URL; every way is left again. */
 int weft__way_enter(struct weft__call *call);
 void weft__way_leave(struct weft__call *call);
+/* Does connect_to say that connections for this URL go elsewhere? */
+bool weft__way_is_elsewhere(const struct weft__ways *ways, const weft_url *url);
 /* What goes into the request line and the head. */
 const char *weft__way_target(const struct weft__call *call);
 const weft_headers *weft__way_headers(const struct weft__call *call);
