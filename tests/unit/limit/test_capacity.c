@@ -2,6 +2,7 @@
 #include <weft/error.h>
 
 #include "fault.h"
+#include "../sync/storm.h"
 #include "limit_test.h"
 
 static weft_capacity *make(uint32_t total, size_t queue)
@@ -84,6 +85,64 @@ static int one_capacity(void *arg)
 TEST_WITH(capacity_is_never_exceeded_nor_lost, .limit_s = 60)
 {
     for_all_seeds(one_capacity);
+}
+
+/* ---- storms: light ones, heavy ones and an owner ---- */
+
+struct ground {
+    weft_capacity *capacity;
+    int inside;
+};
+
+static void storm_begin(void *state)
+{
+    struct ground *ground = state;
+    *ground = (struct ground){.capacity = make(3, 0)};
+}
+
+static int storm_work(struct storm_worker *worker)
+{
+    struct ground *ground = worker->state;
+    uint32_t n = 1 + (uint32_t)worker->number % 3;
+    int err = 0;
+    for (int i = 0; i < 2 && err == 0; i++) {
+        if (worker->number == 3)
+            err = weft_capacity_borrow(ground->capacity, ground);
+        else
+            err = weft_capacity_acquire(ground->capacity, n);
+        if (err < 0)
+            return err;
+        ground->inside += (int)n;
+        ASSERT_INT_LE(ground->inside, 3);
+        err = weft_yield();
+        ground->inside -= (int)n;
+        if (worker->number == 3)
+            ASSERT_OK(weft_capacity_give_back(ground->capacity, ground));
+        else
+            weft_capacity_release(ground->capacity, n);
+    }
+    return err;
+}
+
+static void storm_end(void *state, const struct storm_worker *workers)
+{
+    struct ground *ground = state;
+    (void)workers;
+    ASSERT_INT_EQ(state_of(ground->capacity).in_use, 0);
+    ASSERT_INT_EQ(state_of(ground->capacity).waiting, 0);
+    weft_capacity_free(ground->capacity);
+}
+
+TEST_WITH(capacity_survives_cancels_in_a_thousand_orders, .limit_s = 60)
+{
+    struct ground ground;
+    storm(&(const struct storm){
+        .n_workers = 5,
+        .state = &ground,
+        .begin = storm_begin,
+        .work = storm_work,
+        .end = storm_end,
+    });
 }
 
 /* ---- the queue ---- */

@@ -1,5 +1,7 @@
 #include "storm.h"
 
+#include <stdlib.h>
+
 #include <weft/testing.h>
 
 #include "test.h"
@@ -62,10 +64,13 @@ void storm(const struct storm *storm)
 {
     struct round round = {.storm = storm};
     uint64_t seeds = 1000 / (uint64_t)test_slowness();
+    bool is_real = getenv("WEFT_BACKEND") != NULL;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         round.victim = (int)(seed % (uint64_t)storm->n_workers);
-        int err = weft_run_with(run_seed, &round,
-                                WEFT_RUN(.backend = WEFT_BACKEND_VIRTUAL, .seed = seed));
+        int err =
+            weft_run_with(run_seed, &round,
+                          WEFT_RUN(.backend = is_real ? WEFT_BACKEND_DEFAULT : WEFT_BACKEND_VIRTUAL,
+                                   .seed = seed));
         if (err < 0)
             FAIL("seed %ju, cancelled at checkpoint %ju: %s", (uintmax_t)seed, (uintmax_t)round.nth,
                  weft_error_message());

@@ -1,8 +1,9 @@
 /*
  * storm.h - a primitive under cancellation, at every checkpoint, in a thousand orders.
  *
- * For each seed the workers run on the shuffled virtual loop again and again; each time one of
- * them, the victim, is cancelled one checkpoint later, until it ends before that.  A worker that
+ * For each seed the workers run again and again on a shuffled loop, the virtual one or the one
+ * that WEFT_BACKEND names; each time one of them, the victim, is cancelled one checkpoint later,
+ * until it ends before that.  A worker that
  * waits for ever is a deadlock, and fails the test; all else is for the end function to check.
  */
 #ifndef STORM_H

@@ -4,6 +4,7 @@
 #include <weft/testing.h>
 
 #include "base/rand.h"
+#include "storm.h"
 #include "test.h"
 
 VIRTUAL_TEST(semaphore_counts)
@@ -162,6 +163,77 @@ TEST(semaphore_works_outside_weft_run)
     ASSERT_OK(weft_group_spawn(&group, release_later, semaphore));
     ASSERT_OK(weft_semaphore_acquire(semaphore));
     ASSERT_OK(weft_group_wait(&group));
+}
+
+VIRTUAL_TEST(semaphore_bounded_released_once_too_often_is_refused)
+{
+    weft_semaphore *semaphore;
+    ASSERT_OK(weft_semaphore_new_bounded(2, &semaphore));
+    ASSERT_ERR(weft_semaphore_release(semaphore), -EOVERFLOW);
+    ASSERT_OK(weft_semaphore_acquire(semaphore));
+    ASSERT_OK(weft_semaphore_release(semaphore));
+    ASSERT_ERR(weft_semaphore_release(semaphore), -EOVERFLOW);
+    ASSERT_INT_EQ(weft_semaphore_available(semaphore), 2);
+    weft_semaphore_free(semaphore);
+    ASSERT_OK(weft_semaphore_new(1, &semaphore));
+    ASSERT_OK(weft_semaphore_release(semaphore));
+    ASSERT_INT_EQ(weft_semaphore_available(semaphore), 2);
+    weft_semaphore_free(semaphore);
+}
+
+/* ---- storms: every permit comes back ---- */
+
+struct ground {
+    weft_semaphore *semaphore;
+    int inside;
+    int entered;
+};
+
+static void storm_begin(void *state)
+{
+    struct ground *ground = state;
+    *ground = (struct ground){0};
+    ASSERT_OK(weft_semaphore_new_bounded(2, &ground->semaphore));
+}
+
+static int storm_work(struct storm_worker *worker)
+{
+    struct ground *ground = worker->state;
+    int err = 0;
+    for (int i = 0; i < 3 && err == 0; i++) {
+        err = weft_semaphore_acquire(ground->semaphore);
+        if (err < 0)
+            return err;
+        ASSERT_INT_LE(++ground->inside, 2);
+        ground->entered++;
+        err = weft_yield();
+        ground->inside--;
+        ASSERT_OK(weft_semaphore_release(ground->semaphore));
+    }
+    return err;
+}
+
+static void storm_end(void *state, const struct storm_worker *workers)
+{
+    struct ground *ground = state;
+    (void)workers;
+    ASSERT_INT_EQ(ground->inside, 0);
+    ASSERT_INT_GE(ground->entered, 12);
+    ASSERT_INT_EQ(weft_semaphore_available(ground->semaphore), 2);
+    ASSERT_INT_EQ(weft_semaphore_waiting(ground->semaphore), 0);
+    weft_semaphore_free(ground->semaphore);
+}
+
+TEST_WITH(semaphore_survives_cancels_in_a_thousand_orders, .limit_s = 60)
+{
+    struct ground ground;
+    storm(&(const struct storm){
+        .n_workers = 5,
+        .state = &ground,
+        .begin = storm_begin,
+        .work = storm_work,
+        .end = storm_end,
+    });
 }
 
 /* ---- histories: any order, cancelled anywhere ---- */
