@@ -55,7 +55,14 @@ func spawns(n int) {
 }
 
 func messages(n int) {
-	line := make(chan int, 64)
+	through(make(chan int, 64), n)
+}
+
+func rendezvous(n int) {
+	through(make(chan int), n)
+}
+
+func through(line chan int, n int) {
 	both(func() {
 		for i := 0; i < n; i++ {
 			line <- i
@@ -179,6 +186,7 @@ func main() {
 	row("yield_ns", rounds, 1000000, 1, yields)
 	row("spawn_ns", rounds, 1000000, 1, spawns)
 	row("message_ns", rounds, 1000000, 1, messages)
+	row("rendezvous_ns", rounds, 1000000, 1, rendezvous)
 	row("scope_ns", rounds, 500000, 1, scopes)
 	row("skynet_ns", rounds, 1000000, 1, tree)
 	row("echo_us", rounds, 100000, 1e3, echoes)

@@ -79,9 +79,12 @@ class Asyncio:
 
     async def serve(self, port=0):
         async def echo(reader, writer):
-            while data := await reader.read(4096):
-                writer.write(data)
-                await writer.drain()
+            try:
+                while data := await reader.read(4096):
+                    writer.write(data)
+                    await writer.drain()
+            except ConnectionError:
+                pass
             writer.close()
         return await asyncio.start_server(echo, "127.0.0.1", port)
 
@@ -124,8 +127,11 @@ class Trio:
             for _ in range(count):
                 nursery.start_soon(child)
 
-    async def messages(self, count):
-        sender, receiver = self.trio.open_memory_channel(64)
+    async def rendezvous(self, count):
+        await self.messages(count, 0)
+
+    async def messages(self, count, capacity=64):
+        sender, receiver = self.trio.open_memory_channel(capacity)
 
         async def send():
             for i in range(count):
@@ -193,6 +199,8 @@ class Trio:
 
 
 async def measure(peer, rounds):
+    if isinstance(peer, Trio):
+        row("rendezvous_ns", await timed(peer.rendezvous, 40000, rounds), 40000, 1)
     for key, function, count, unit in [
             ("yield_ns", peer.yields, 40000, 1), ("spawn_ns", peer.spawns, 10000, 1),
             ("message_ns", peer.messages, 40000, 1), ("scope_ns", peer.scopes, 20000, 1),

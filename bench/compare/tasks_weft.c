@@ -11,18 +11,20 @@
 #include <weft/stream.h>
 #include <weft/thread.h>
 
-#include "../bench.h"
+#include "../tasks.h"
 
 enum { PIECE = 64, CONNECTIONS = 50 };
 
 static int rounds;
+static double took; /* where a row measures a part of what it does */
 
-static void row(const char *key, long (*fn)(long n), long n, double unit)
+static void row(const char *key, void (*fn)(long n), long n, double unit)
 {
     double best = 0;
     for (int i = 0; i < rounds; i++) {
+        took = 0;
         double start = bench_clock();
-        double took = (double)fn(n);
+        fn(n);
         if (took == 0)
             took = bench_clock() - start;
         if (i == 0 || took < best)
@@ -32,27 +34,7 @@ static void row(const char *key, long (*fn)(long n), long n, double unit)
     fflush(stdout);
 }
 
-static int yield_many(void *arg)
-{
-    for (long n = *(long *)arg; n > 0; n--)
-        weft_yield();
-    return 0;
-}
-
-static long yields(long n)
-{
-    long half = n / 2;
-    weft_gather((weft_call[]){{yield_many, &half, 0}, {yield_many, &half, 0}}, 2, NULL);
-    return 0;
-}
-
-static int nothing(void *arg)
-{
-    (void)arg;
-    return 0;
-}
-
-static long spawns(long n)
+static void spawns(long n)
 {
     for (long left = n; left > 0; left -= 1000) {
         weft_group group;
@@ -61,7 +43,6 @@ static long spawns(long n)
             weft_group_spawn(&group, nothing, NULL);
         weft_group_wait(&group);
     }
-    return 0;
 }
 
 struct line {
@@ -87,90 +68,23 @@ static int receive_all(void *arg)
     return 0;
 }
 
-static long messages(long n)
+static void messages_through(long n, size_t capacity)
 {
     struct line line = {.n = n};
-    weft_channel_new(sizeof n, WEFT_CHANNEL(.capacity = 64), &line.sender, &line.receiver);
+    weft_channel_new(sizeof n, WEFT_CHANNEL(.capacity = capacity), &line.sender, &line.receiver);
     weft_gather((weft_call[]){{send_all, &line, 0}, {receive_all, &line, 0}}, 2, NULL);
     weft_sender_free(line.sender);
     weft_receiver_free(line.receiver);
-    return 0;
 }
 
-static long scopes(long n)
+static void messages(long n)
 {
-    while (n-- > 0) {
-        weft_scope scope;
-        weft_scope_enter(&scope, WEFT_SEC(5));
-        weft_scope_exit(&scope, 0);
-    }
-    return 0;
+    messages_through(n, 64);
 }
 
-static long offloads(long n)
+static void rendezvous(long n)
 {
-    while (n-- > 0)
-        weft_offload(nothing, NULL);
-    return 0;
-}
-
-struct skynet {
-    long number;
-    long size;
-    long sum;
-};
-
-static int skynet(void *arg)
-{
-    struct skynet *self = arg;
-    struct skynet children[10];
-    weft_group group;
-    if (self->size == 1) {
-        self->sum = self->number;
-        return 0;
-    }
-    weft_group_init(&group, NULL);
-    for (long i = 0; i < 10; i++) {
-        children[i].size = self->size / 10;
-        children[i].number = self->number + i * children[i].size;
-        weft_group_spawn(&group, skynet, &children[i]);
-    }
-    weft_group_wait(&group);
-    self->sum = 0;
-    for (int i = 0; i < 10; i++)
-        self->sum += children[i].sum;
-    return 0;
-}
-
-static long skynet_tree(long n)
-{
-    struct skynet root = {.size = n};
-    skynet(&root);
-    if (root.sum != n / 2 * (n - 1))
-        exit(1);
-    return 0;
-}
-
-static int sleep_long(void *arg)
-{
-    return weft_sleep(*(int64_t *)arg);
-}
-
-static void sleepers(long n)
-{
-    weft_group group;
-    int64_t duration = WEFT_SEC(3600);
-    long before = bench_status_kib("VmRSS:") + bench_status_kib("VmPTE:");
-    double start = bench_clock();
-    weft_group_init(&group, NULL);
-    for (long i = 0; i < n; i++)
-        weft_group_spawn_with(&group, sleep_long, &duration, WEFT_SPAWN(.stack_size = 64 * 1024));
-    double took = bench_clock() - start;
-    long after = bench_status_kib("VmRSS:") + bench_status_kib("VmPTE:");
-    weft_group_cancel(&group, NULL);
-    weft_group_wait(&group);
-    printf("sleeper_us %.2f\nsleeper_bytes %.0f\n", took / (double)n / 1e3,
-           (double)(after - before) * 1024 / (double)n);
+    messages_through(n, 0);
 }
 
 /* ---- echo ---- */
@@ -217,7 +131,7 @@ static int ask(void *arg)
     return 0;
 }
 
-static long echoes(long n)
+static void echoes(long n)
 {
     weft_listener *listener;
     weft_group server;
@@ -232,11 +146,10 @@ static long echoes(long n)
         calls[i] = (weft_call){ask, NULL, 0};
     double start = bench_clock();
     weft_gather(calls, CONNECTIONS, NULL);
-    double took = bench_clock() - start;
+    took = bench_clock() - start;
     weft_group_cancel(&server, NULL);
     weft_group_wait(&server);
     weft_listener_close(listener);
-    return (long)took;
 }
 
 static int run_all(void *arg)
@@ -245,11 +158,13 @@ static int run_all(void *arg)
     row("yield_ns", yields, 4000000, 1);
     row("spawn_ns", spawns, 2000000, 1);
     row("message_ns", messages, 4000000, 1);
+    row("rendezvous_ns", rendezvous, 4000000, 1);
     row("scope_ns", scopes, 4000000, 1);
     row("skynet_ns", skynet_tree, 1000000, 1);
     row("offload_us", offloads, 10000, 1e3);
     row("echo_us", echoes, 100000, 1e3);
-    sleepers(200000);
+    struct sleepers each = sleepers(200000);
+    printf("sleeper_us %.2f\nsleeper_bytes %.0f\n", each.start_us, each.bytes);
     return 0;
 }
 
