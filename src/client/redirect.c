@@ -10,17 +10,8 @@
 /* An empty Location leads nowhere. */
 static bool leads_elsewhere(const weft_response *response)
 {
-    const char *location = weft_headers_get(&response->headers, "location");
-    switch (response->status) {
-    case 301:
-    case 302:
-    case 303:
-    case 307:
-    case 308:
-        return location != NULL && location[0] != '\0';
-    default:
-        return false;
-    }
+    return weft_response_has_redirect_location(response) &&
+           weft_headers_get(&response->headers, "location")[0] != '\0';
 }
 
 bool weft__redirect_wanted(const struct weft__call *call, const weft_response *response)

@@ -104,10 +104,8 @@ static int wait_for(weft_capacity *capacity, struct weft_task *self, uint32_t n)
 
 int weft_capacity_acquire(weft_capacity *capacity, uint32_t n)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0 || n == 0 || weft_capacity_try_acquire(capacity, n))
         return err;
     return wait_for(capacity, self, n);

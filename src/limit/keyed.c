@@ -170,10 +170,8 @@ static int find(weft_keyed_limiter *keyed, const char *text, struct weft__key **
 static inline int acquire_now(weft_keyed_limiter *keyed, const char *text, uint32_t n,
                               struct weft__key **ret)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err == 0)
         err = find(keyed, text, ret);
     if (err < 0)

@@ -340,10 +340,8 @@ static __attribute__((noinline)) int wait_for(weft_rate_limiter *limiter, struct
 
 static inline int acquire(weft_rate_limiter *limiter, uint32_t n)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0 || n == 0)
         return err;
     int64_t now = weft__loop_now(self->loop);

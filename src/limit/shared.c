@@ -128,11 +128,9 @@ static __attribute__((noinline)) int wait_for(weft_shared_limiter *limiter, uint
 
 int weft_shared_limiter_acquire(weft_shared_limiter *limiter, uint32_t n)
 {
-    struct weft_task *self = weft__self();
+    struct weft_task *self;
     int64_t tat;
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    int err = weft__enter(&self);
     if (err < 0 || n == 0)
         return err;
     int64_t now = weft__loop_now(self->loop);

@@ -237,8 +237,8 @@ static int resolve(const char *host, uint16_t port, const weft_resolve_options *
 
 static int checkpoint(void)
 {
-    struct weft_task *self = weft__self();
-    return self != NULL ? weft__checkpoint(self) : weft__context_get()->error_code;
+    struct weft_task *self;
+    return weft__enter(&self);
 }
 
 int weft_resolve_with(const char *host, uint16_t port, const weft_resolve_options *options,

@@ -140,8 +140,8 @@ static int wait_first(struct weft_process *process)
 
 int weft_process_wait(weft_process *process, int *ret)
 {
-    struct weft_task *self = weft__self();
-    int err = self != NULL ? weft__checkpoint(self) : weft__context_get()->error_code;
+    struct weft_task *self;
+    int err = weft__enter(&self);
     while (err == 0 && !has_ended(process)) {
         struct weft__waiter waiter;
         bool others = process->asked || !weft__list_is_empty(&process->waiters);

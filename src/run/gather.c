@@ -12,10 +12,8 @@ int weft_gather(weft_call *calls, size_t n, const weft_gather_options *options)
 {
     weft_group group;
     bool collect = options != NULL && options->collect;
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     for (size_t i = 0; i < n; i++)
         calls[i].result = -ECANCELED;
     if (err < 0)

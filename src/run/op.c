@@ -125,10 +125,8 @@ static bool start(struct weft__loop *loop, struct weft__op *op)
 
 int64_t weft__op_run(struct weft__op *op, int64_t timeout)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     struct weft__loop *loop = self->loop;

@@ -508,6 +508,15 @@ static inline int weft__checkpoint(struct weft_task *self)
     return 0;
 }
 
+/* Both, at the head of a call that may suspend: 0, or what it returns at once. */
+static inline int weft__enter(struct weft_task **ret)
+{
+    struct weft_task *self = weft__self();
+    *ret = self;
+    return __builtin_expect(self != NULL, 1) ? weft__checkpoint(self)
+                                             : weft__context_get()->error_code;
+}
+
 /* Scheduler internals shared by its files. */
 enum { WEFT__FREE_TASKS = 64 };
 void weft__free_tasks_done(struct weft__loop *loop);

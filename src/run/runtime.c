@@ -246,10 +246,8 @@ bool weft__sleep_of_wait(const struct weft__wait *wait, int64_t *ret_until)
 
 int weft_sleep(int64_t duration)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     if (duration <= 0) {
@@ -271,10 +269,8 @@ int weft_sleep(int64_t duration)
 
 int weft_yield(void)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     weft__yield_here(self);

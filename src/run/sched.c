@@ -305,10 +305,8 @@ int64_t weft__waitq_park(struct weft_task *self, struct weft__list *queue,
 
 int64_t weft__waitq_wait(struct weft__list *queue, struct weft__waiter *waiter, const char *what)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     return weft__waitq_park(self, queue, waiter, what);

@@ -271,8 +271,8 @@ static int wait_readable(const weft_signal_receiver *receiver)
 
 int weft_signal_wait(weft_signal_receiver *receiver, weft_signal_info *ret)
 {
-    struct weft_task *self = weft__self();
-    int err = self != NULL ? weft__checkpoint(self) : weft__context_get()->error_code;
+    struct weft_task *self;
+    int err = weft__enter(&self);
     int number = -EAGAIN;
     if (err == 0 && receiver->waiting)
         err = weft__fail(-EBUSY, "another task waits for the same signals");

@@ -71,10 +71,8 @@ static int wait_for_others(weft_barrier *barrier, struct weft_task *self)
 
 int weft_barrier_wait(weft_barrier *barrier)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     if (barrier->broken)

@@ -326,10 +326,8 @@ static __attribute__((noinline)) int wait_alone(struct weft_task *self, struct w
 
 static __attribute__((noinline)) int send_slowly(weft_sender *sender, const void *item)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     if (sender->end.shared)
@@ -344,10 +342,8 @@ static __attribute__((noinline)) int send_slowly(weft_sender *sender, const void
 
 static __attribute__((noinline)) int receive_slowly(weft_receiver *receiver, void *ret)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     if (receiver->end.shared)

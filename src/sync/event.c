@@ -25,11 +25,9 @@ void weft_event_free(weft_event *event)
 
 int weft_event_wait(weft_event *event)
 {
-    struct weft_task *self = weft__self();
+    struct weft_task *self;
     struct weft__waiter waiter;
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     if (event->set) {

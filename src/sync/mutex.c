@@ -86,10 +86,8 @@ static __attribute__((noinline)) int lock_slow(struct weft_mutex *mutex, struct 
 
 int weft_mutex_lock(weft_mutex *mutex)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     if (mutex->owner != NULL || mutex->broken)

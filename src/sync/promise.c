@@ -159,10 +159,8 @@ static int wait_until_set(struct weft_promise *promise, struct weft_task *self)
 
 int weft_promise_wait(weft_promise *promise, void **ret)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     if (weft_promise_is_set(promise)) {

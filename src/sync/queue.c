@@ -144,10 +144,8 @@ static __attribute__((noinline)) int wait_item(struct weft_task *self, struct we
 
 int weft_queue_put(weft_queue *queue, const void *item)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     err = try_put(queue, item);
@@ -159,10 +157,8 @@ int weft_queue_put(weft_queue *queue, const void *item)
 
 int weft_queue_get(weft_queue *queue, void *ret)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     err = try_get(queue, ret);
@@ -200,11 +196,9 @@ int weft_queue_task_done(weft_queue *queue)
 
 int weft_queue_join(weft_queue *queue)
 {
-    struct weft_task *self = weft__self();
+    struct weft_task *self;
     struct weft__waiter waiter;
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     if (queue->unfinished > 0)

@@ -73,10 +73,8 @@ static __attribute__((noinline)) int wait_turn(struct weft_task *self,
 
 int weft_semaphore_acquire(weft_semaphore *semaphore)
 {
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     if (weft_semaphore_try_acquire(semaphore)) {

@@ -186,10 +186,8 @@ static int start_all(struct loops *loops, struct weft__loop *loop)
 static int run_loops(void *arg)
 {
     struct loops *loops = arg;
-    struct weft_task *self = weft__self();
-    if (self == NULL)
-        return weft__context_get()->error_code;
-    int err = weft__checkpoint(self);
+    struct weft_task *self;
+    int err = weft__enter(&self);
     if (err < 0)
         return err;
     loops->threads = weft__calloc(loops->n, sizeof loops->threads[0]);
