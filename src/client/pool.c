@@ -212,6 +212,30 @@ static struct waiter *first_of(const struct weft__list *queue)
     return (struct waiter *)(void *)WEFT__CONTAINER(node, struct weft__waiter, node);
 }
 
+static uint64_t turn_of(const struct weft__list *node)
+{
+    return ((const struct waiter *)(const void *)WEFT__CONTAINER(node, struct weft__waiter, node))
+        ->turn;
+}
+
+/*
+ * Where a turn belongs in the pool's queue.  Whose origin is slow comes in near the front, whose
+ * origin has its second round near the back: so it is looked for from both ends at once.
+ */
+static struct weft__list *place_of(struct weft__list *queue, uint64_t turn)
+{
+    struct weft__list *front = queue->next;
+    struct weft__list *back = queue;
+    for (;;) {
+        if (front == queue || turn_of(front) > turn)
+            return front;
+        if (turn_of(back->prev) < turn)
+            return back;
+        front = front->next;
+        back = back->prev;
+    }
+}
+
 /* A claim on an origin has ended: the first of its own queue goes over to the pool's. */
 static void promote(struct weft__pool *pool, struct weft__origin *origin)
 {
@@ -221,15 +245,7 @@ static void promote(struct weft__pool *pool, struct weft__origin *origin)
     weft__list_remove(&waiter->base.node);
     waiter->in_pool = true;
     origin->claims++;
-    struct weft__list *place = pool->waiting.next;
-    while (place != &pool->waiting) {
-        const struct waiter *other =
-            (const struct waiter *)(void *)WEFT__CONTAINER(place, struct weft__waiter, node);
-        if (other->turn > waiter->turn)
-            break;
-        place = place->next;
-    }
-    weft__list_insert_before(place, &waiter->base.node);
+    weft__list_insert_before(place_of(&pool->waiting, waiter->turn), &waiter->base.node);
 }
 
 /* Ends the connection in a slot and gives the slot to another origin. */
