@@ -1,4 +1,6 @@
 /* Tasks, groups and scopes in a thousand orders, cancelled at every checkpoint. */
+#include <stdlib.h>
+
 #include <weft/error.h>
 #include <weft/testing.h>
 
@@ -115,9 +117,63 @@ static int spawn_background(void *arg)
     return err < 0 ? err : weft_sleep(1);
 }
 
+/* ---- gather and map ---- */
+
+static int gather_three(void *arg)
+{
+    weft_call calls[] = {{sleep_some, ns(3), 0}, {sleep_some, ns(1), 0}, {sleep_some, ns(2), 0}};
+    (void)arg;
+    int err = weft_gather(calls, 3, NULL);
+    if (err == 0 && (calls[0].result != 3 || calls[1].result != 1 || calls[2].result != 2))
+        return -EPROTO;
+    return err;
+}
+
+static int sleep_item(void *arg)
+{
+    return sleep_some(ns(*(intptr_t *)arg));
+}
+
+static int map_five(void *arg)
+{
+    intptr_t items[] = {2, 1, 3, 1, 2};
+    int results[5] = {0};
+    (void)arg;
+    int err =
+        weft_map(sleep_item, items, 5, sizeof items[0], WEFT_MAP(.limit = 2, .results = results));
+    for (int i = 0; i < 5 && err == 0; i++)
+        err = results[i] == items[i] ? 0 : -EPROTO;
+    return err;
+}
+
+/* ---- scopes ---- */
+
+/* One that fires, within a shield that holds, within one that does not. */
+static int scopes(void *arg)
+{
+    weft_scope outer;
+    weft_scope shield;
+    weft_scope inner;
+    (void)arg;
+    weft_scope_enter(&outer, WEFT_SEC(9));
+    weft_scope_enter_shield(&shield, WEFT_SEC(5));
+    weft_scope_enter(&inner, 2);
+    int err = sleep_some(ns(WEFT_SEC(3)));
+    err = weft_scope_exit(&inner, err < 0 ? err : 0);
+    if (err == 0)
+        err = -EPROTO;
+    else if (err == -ETIMEDOUT)
+        err = weft_yield();
+    err = weft_scope_exit(&shield, err);
+    if (err == 0)
+        err = weft_sleep(1);
+    return weft_scope_exit(&outer, err);
+}
+
 /* ---- the storms ---- */
 
-static int (*const scenarios[])(void *arg) = {take_all, start_two, race_three, spawn_background};
+static int (*const scenarios[])(void *arg) = {take_all,     start_two, race_three, spawn_background,
+                                              gather_three, map_five,  scopes};
 
 static void begin(void *state)
 {
@@ -166,6 +222,63 @@ TEST_WITH(background_in_a_storm_ends_with_the_run, .limit_s = 60)
 {
     storm_of(3);
     ASSERT_INT_EQ(world.in_background, 0);
+}
+
+TEST_WITH(gather_in_a_storm_leaves_nobody_behind, .limit_s = 60)
+{
+    storm_of(4);
+}
+
+TEST_WITH(map_in_a_storm_leaves_nobody_behind, .limit_s = 60)
+{
+    storm_of(5);
+}
+
+TEST_WITH(scopes_in_a_storm_end_in_their_order, .limit_s = 60)
+{
+    storm_of(6);
+}
+
+/* ---- a runner ---- */
+
+struct turn {
+    uint64_t nth;
+    bool whole; /* its checkpoint never came */
+};
+
+static int cancelled_turn(void *arg)
+{
+    struct turn *turn = arg;
+    weft_scope scope;
+    world.alive = 0;
+    weft_scope_enter(&scope, WEFT_FOREVER);
+    weft_testing_cancel_at(&scope, turn->nth);
+    int err = scenarios[turn->nth % 7](&world);
+    turn->whole = weft_testing_checkpoint_count() < turn->nth;
+    weft_testing_cancel_at(NULL, 0);
+    err = weft_scope_exit(&scope, err);
+    ASSERT_INT_EQ(world.alive, 0);
+    return err == -ECANCELED ? 0 : err;
+}
+
+TEST_WITH(runner_in_a_storm_runs_again, .limit_s = 60)
+{
+    bool is_real = getenv("WEFT_BACKEND") != NULL;
+    for (uint64_t seed = 1; seed <= 1000 / (uint64_t)test_slowness(); seed++) {
+        weft_runner *runner;
+        ASSERT_OK(weft_runner_new(
+            WEFT_RUN(.backend = is_real ? WEFT_BACKEND_DEFAULT : WEFT_BACKEND_VIRTUAL,
+                     .seed = seed),
+            &runner));
+        struct turn turn = {0};
+        for (int i = 0; i < 30; i++) {
+            turn.nth++;
+            ASSERT_OK(weft_runner_run(runner, cancelled_turn, &turn));
+        }
+        ASSERT(turn.whole);
+        weft_runner_free(runner);
+        ASSERT_INT_EQ(world.in_background, 0);
+    }
 }
 
 TEST_WITH(tasks_survive_every_fault, .limit_s = 60)
