@@ -56,6 +56,18 @@
     X(H1_TRAILER_FIELDS, 64, "fields of a trailer section")                                        \
     X(HEADERS, 16 * 1024 * 1024, "bytes of one set of header fields")                              \
     X(H1_INTERIM, 16, "1xx responses before the final one")                                        \
+    X(H2_STREAMS, 100, "streams of one HTTP/2 connection at a time")                               \
+    X(H2_HEADER_LIST, 256 * 1024, "bytes of an HTTP/2 head, 32 more for each field")               \
+    X(H2_CONTINUATIONS, 32, "CONTINUATION frames of one head")                                     \
+    X(H2_STREAM_WINDOW, 256 * 1024, "bytes of an HTTP/2 stream that wait unread, at first")        \
+    X(H2_CONNECTION_WINDOW, 1024 * 1024, "bytes of an HTTP/2 connection on their way, at first")   \
+    X(H2_WINDOW_MAX, 16 * 1024 * 1024, "bytes to which HTTP/2 windows grow, all streams together") \
+    X(H2_WRITE, 65536, "bytes of an HTTP/2 request body that wait for their window")               \
+    X(H2_CONTROL, 65536, "bytes of HTTP/2 answers to a peer that does not read")                   \
+    X(H2_ACKS, 1000, "more HTTP/2 answers to a peer that does not read")                           \
+    X(H2_EMPTY_FRAMES, 10000, "HTTP/2 frames that bring nothing, at once")                         \
+    X(H2_EMPTY_FRAMES_SECOND, 100, "HTTP/2 frames that bring nothing, in the long run")            \
+    X(H2_FAULTS, 100, "streams of an HTTP/2 connection that its peer makes us reset at once")      \
     X(REDIRECTS, 20, "redirects followed")                                                         \
     X(REDIRECT_DRAIN, 65536, "bytes of a redirect's body that are read to keep the connection")    \
     X(CODINGS, 5, "content codings of one body")                                                   \
