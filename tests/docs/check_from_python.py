@@ -1,4 +1,4 @@
-"""The pages for those who know asyncio and trio: every concept has its row, every name exists."""
+"""The pages for those who know another library: every concept has its row, every name exists."""
 
 import glob
 import os
@@ -129,6 +129,44 @@ REQUESTS = """
     speed limit|resume|pool introspection|a program and a server
 """.replace("\n", "|").strip().split("|")
 
+# What httpx' manual and modules have, in their order: client, requests, URLs, params, fields, bodies, auth,
+# cookies, redirects, time-outs, pool, proxies, TLS, responses, hooks, exceptions, program, events.
+HTTPX = """
+    Client() AsyncClient() Client(auth=, verify= trust_env mounts= limits= max_redirects event_hooks= base_url
+    transport= default_encoding http1= http2=True Accept Accept-Encoding client.close() RuntimeError
+    client.headers USE_CLIENT_DEFAULT
+    httpx.get head post put patch delete httpx.options httpx.request client.get client.head client.post client.put
+    client.delete client.options client.query client.request client.stream client.build_request Request(
+    client.send stream=True request.read() RequestNotRead timeout target sni_hostname trace http_version
+    reason_phrase Content-Length Transfer-Encoding Expect
+    httpx.URL InvalidURL url.scheme url.username url.password url.userinfo url.host url.raw_host url.port
+    url.netloc url.path url.raw_path url.query url.fragment url.params str(url) repr(url) is_absolute_url
+    is_relative_url url.join copy_with copy_add_param copy_set_param copy_merge_params copy_remove_param 127.1
+    params= QueryParams params["a"] get_list multi_items() remove merge str(params)
+    httpx.Headers headers.copy split_commas raw setdefault update repr
+    content=b content="text" content=open content=generator() StreamConsumed json=value json=None data= files=
+    boundary
+    BasicAuth DigestAuth NetRCAuth auth_flow FunctionAuth requires_response_body auth=None https://kim:pass@host/
+    client.cookies Client(cookies= Cookies() cookies.set cookies.get CookieConflict cookies.delete clear
+    cookies.update cookies.jar r.cookies
+    follow_redirects max_redirects=20 TooManyRedirects r.history r.next_request
+    Timeout(5.0) connect= read= write= pool= ConnectTimeout ReadTimeout WriteTimeout PoolTimeout Timeout(None)
+    Limits max_connections max_keepalive_connections keepalive_expiry retries uds= local_address= socket_options=
+    proxy= socks5h Proxy(url, headers= ssl_context= ProxyError HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY
+    SSL_CERT_FILE SSL_CERT_DIR SSLKEYLOGFILE mounts= verify=False cafile= cert=
+    r.status_code r.reason_phrase r.http_version r.headers r.url r.request is_informational is_success
+    is_redirect is_client_error is_server_error is_error has_redirect_location raise_for_status r.content r.text
+    r.json() r.links r.encoding charset_encoding r.default_encoding num_bytes_downloaded r.elapsed network_stream
+    is_closed is_stream_consumed r.read() r.close() iter_bytes() iter_bytes(1000) iter_raw iter_text iter_lines
+    aread aiter_bytes aiter_raw aiter_text aiter_lines aclose StreamClosed ResponseNotRead gzip deflate br zstd
+    MockTransport WSGITransport ASGITransport BaseTransport AsyncBaseTransport logger
+    HTTPError RequestError TransportError TimeoutException NetworkError ConnectError ReadError WriteError CloseError
+    ProtocolError LocalProtocolError RemoteProtocolError UnsupportedProtocol DecodingError HTTPStatusError
+    StreamError exc.request
+    httpx URL METHOD --auth --proxy --timeout --follow-redirects --no-verify --download -c -d -j -f -h -p
+    client.sse max_event_size event.json() SSEError client.websocket
+""".split()
+
 # What libcurl's header has that programs of HTTP use.
 LIBCURL = """
     curl_global_init curl_global_cleanup curl_version_info curl_version curl_easy_init
@@ -249,6 +287,11 @@ def everything_of_trio_has_a_row():
 @tap.test
 def everything_of_aiofiles_has_a_row():
     all_are_there(AIOFILES, page("aiofiles.md"))
+
+
+@tap.test
+def everything_of_httpx_has_a_row():
+    all_are_there(HTTPX, page("httpx.md"))
 
 
 @tap.test
