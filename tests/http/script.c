@@ -9,6 +9,7 @@
 
 #include <weft.h>
 
+#include "certs.h"
 #include "client/client_int.h"
 #include "test.h"
 
@@ -99,6 +100,8 @@ struct options {
     weft_pair headers[PAIRS_MAX];
     weft_pair params[PAIRS_MAX];
     weft_pair form[PAIRS_MAX];
+    weft_pair proxy_headers[PAIRS_MAX];
+    weft_pair resolve[PAIRS_MAX];
     int statuses[PAIRS_MAX];
     weft_retry_policy retry;
     bool has_retry;
@@ -144,6 +147,10 @@ static bool common_option(const char *key, char *value, struct options *options,
         add_pair(options->form, value);
     else if (strcmp(key, "timeout") == 0)
         request->timeout = value[0] == '-' ? WEFT_FOREVER : ms(value);
+    else if (strcmp(key, "proxy") == 0)
+        request->proxy = value;
+    else if (strcmp(key, "connect") == 0)
+        request->connect_timeout = ms(value);
     else if (strcmp(key, "read") == 0)
         request->read_timeout = ms(value);
     else if (strcmp(key, "write") == 0)
@@ -196,6 +203,22 @@ static void begin_options(struct options *options, const char *text)
     options->next = options->text;
 }
 
+static bool client_way(const char *key, char *value, struct options *options,
+                       weft_client_options *client)
+{
+    if (strcmp(key, "pheader") == 0)
+        add_pair(options->proxy_headers, value);
+    else if (strcmp(key, "resolve") == 0)
+        add_pair(options->resolve, value);
+    else if (strcmp(key, "ca") == 0)
+        client->ca_file = certs_ca();
+    else
+        return false;
+    client->proxy_headers = options->proxy_headers;
+    client->resolve = options->resolve;
+    return true;
+}
+
 static void make_client(struct script *script, const struct line *line)
 {
     static struct options options;
@@ -221,9 +244,12 @@ static void make_client(struct script *script, const struct line *line)
             client.max_redirects = atoi(value);
         else if (strcmp(key, "max_idle_ms") == 0)
             client.idle_timeout = ms(value);
-        else if (!common_option(key, value, &options, &common))
+        else if (!client_way(key, value, &options, &client) &&
+                 !common_option(key, value, &options, &common))
             FAIL_AT(script, line, "unknown option %s", key);
     }
+    client.proxy = common.proxy;
+    client.connect_timeout = common.connect_timeout;
     client.headers = options.headers;
     client.params = options.params;
     client.timeout = common.timeout;
@@ -423,6 +449,18 @@ static void reply(struct script *script, const struct line *line, weft_stream *s
     server_write(script, stream, bytes, (size_t)len + n);
 }
 
+static void server_tls(const struct script *script, const struct line *line, weft_stream **stream)
+{
+    weft_tls *tls;
+    const char *cert = certs_make(CERT(.file = "example.pem", .san = "DNS:example.org"));
+    weft_stream *plain = *stream;
+    *stream = NULL;
+    ASSERT_OK(weft_tls_new_server(WEFT_TLS(.cert_file = cert), &tls));
+    if (weft_tls_accept(tls, plain, stream) < 0)
+        FAIL_AT(script, line, "%s", weft_error_message());
+    weft_tls_free(tls);
+}
+
 static void server_line(struct script *script, const struct line *line, weft_stream **stream)
 {
     static char bytes[EXPECT_MAX];
@@ -455,6 +493,8 @@ static void server_line(struct script *script, const struct line *line, weft_str
         drip(*stream, text + 5);
     } else if (strncmp(text, "upload ", 7) == 0) {
         upload(script, line, *stream);
+    } else if (strcmp(text, "tls") == 0) {
+        server_tls(script, line, stream);
     } else if (strcmp(text, "silent") == 0) {
         server_silent(script, line, *stream);
     } else if (strcmp(text, "closed") == 0) {
@@ -520,6 +560,8 @@ static int do_call(struct script *script, const struct line *line, weft_response
             request.content = big;
         } else if (strcmp(key, "type") == 0) {
             request.content_type = value;
+        } else if (strcmp(key, "target") == 0) {
+            request.target = value;
         } else if (strcmp(key, "stream") == 0) {
             stream = true;
         } else if (!common_option(key, value, &options, &request)) {

@@ -21,6 +21,7 @@
  *     pause MS                 the server does nothing for a while
  *     drip MS N                the server sends N bytes, one after each pause
  *     upload N                 the client sends N more bytes
+ *     tls                      the server goes on by TLS, with a certificate for example.org
  *     silent                   the client sends nothing more and keeps the connection open
  *     closed                   the client closes the connection
  *     close / reset            the server does
