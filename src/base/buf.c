@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,7 +67,8 @@ int weft__buf_append(struct weft__buf *buf, const void *data, size_t len)
 {
     if (len == 0)
         return 0;
-    int err = weft__buf_reserve(buf, len);
+    bool fits = len <= buf->cap - buf->start - buf->len && len <= buf->max - buf->len;
+    int err = fits ? 0 : weft__buf_reserve(buf, len);
     if (err < 0)
         return err;
     memcpy(buf->data + buf->start + buf->len, data, len);
@@ -77,11 +79,6 @@ int weft__buf_append(struct weft__buf *buf, const void *data, size_t len)
 int weft__buf_append_str(struct weft__buf *buf, const char *text)
 {
     return weft__buf_append(buf, text, strlen(text));
-}
-
-int weft__buf_append_char(struct weft__buf *buf, char c)
-{
-    return weft__buf_append(buf, &c, 1);
 }
 
 int weft__buf_append_u64(struct weft__buf *buf, uint64_t number)

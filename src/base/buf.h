@@ -32,7 +32,13 @@ char *weft__buf_space(const struct weft__buf *buf, size_t *ret_len);
 void weft__buf_commit(struct weft__buf *buf, size_t len);
 int weft__buf_append(struct weft__buf *buf, const void *data, size_t len);
 int weft__buf_append_str(struct weft__buf *buf, const char *text);
-int weft__buf_append_char(struct weft__buf *buf, char c);
+static inline int weft__buf_append_char(struct weft__buf *buf, char c)
+{
+    if (buf->start + buf->len == buf->cap || buf->len == buf->max)
+        return weft__buf_append(buf, &c, 1);
+    buf->data[buf->start + buf->len++] = c;
+    return 0;
+}
 int weft__buf_append_u64(struct weft__buf *buf, uint64_t number);
 int weft__buf_printf(struct weft__buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

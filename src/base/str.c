@@ -44,14 +44,11 @@ int weft__parse_u64(const char *text, size_t len, uint64_t *ret)
 
 size_t weft__format_u64(uint64_t number, char *digits)
 {
-    char reversed[WEFT__U64_DIGITS];
-    size_t n = 0;
-    do {
-        reversed[n++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    for (size_t i = 0; i < n; i++)
-        digits[i] = reversed[n - 1 - i];
+    size_t n = 1;
+    for (uint64_t rest = number; rest >= 10; rest /= 10)
+        n++;
+    for (size_t i = n; i-- > 0; number /= 10)
+        digits[i] = (char)('0' + number % 10);
     return n;
 }
 

@@ -13,14 +13,36 @@
 
 enum { IPV4_PARTS = 4, IPV6_PIECES = 8 };
 
+/* The forbidden host code points of the standard, and what domains may not have besides. */
 static bool is_forbidden_host(char c)
 {
-    return c == '\0' || strchr("\t\n\r #/:<>?@[\\]^|", c) != NULL;
+    switch (c) {
+    case '\0':
+    case '\t':
+    case '\n':
+    case '\r':
+    case ' ':
+    case '#':
+    case '/':
+    case ':':
+    case '<':
+    case '>':
+    case '?':
+    case '@':
+    case '[':
+    case '\\':
+    case ']':
+    case '^':
+    case '|':
+        return true;
+    default:
+        return false;
+    }
 }
 
 static bool is_forbidden_domain(char c)
 {
-    return is_forbidden_host(c) || (unsigned char)c < 0x20 || c == '%' || c == 0x7f;
+    return (unsigned char)c < 0x20 || c == '%' || c == 0x7f || is_forbidden_host(c);
 }
 
 /* Percent-decodes in place; returns the new length. */
@@ -251,17 +273,10 @@ static bool is_ascii(const char *text, size_t len)
     return true;
 }
 
-static int append_domain(struct weft__buf *to, const char *domain, const char **ret_why)
+/* Of what is in a domain's canonical form: it, or the address that it says. */
+static int append_domain(struct weft__buf *to, const char *domain, size_t len, const char **ret_why)
 {
-    size_t len = strlen(domain);
     uint32_t address;
-    *ret_why = len == 0 ? "the host is empty" : "the host has a character that no domain may have";
-    for (size_t i = 0; i < len; i++) {
-        if (is_forbidden_domain(domain[i]))
-            return WEFT_EINVALID_URL;
-    }
-    if (len == 0)
-        return WEFT_EINVALID_URL;
     if (!ends_in_number(domain, len))
         return weft__buf_append(to, domain, len);
     *ret_why = "the host is not a valid IPv4 address";
@@ -270,30 +285,58 @@ static int append_domain(struct weft__buf *to, const char *domain, const char **
     return append_ipv4(to, address);
 }
 
+/* Lower case, percent escapes undone, Unicode as punycode; *domain is weft__free()'s. */
+static int canonical_domain(char **domain, size_t len, const char **ret_why)
+{
+    len = percent_decode(*domain, len);
+    (*domain)[len] = '\0';
+    *ret_why = "the host is not a valid domain name";
+    if (memchr(*domain, '\0', len) != NULL)
+        return WEFT_EINVALID_URL;
+    if (is_ascii(*domain, len)) {
+        for (size_t i = 0; i < len; i++)
+            (*domain)[i] = weft__ascii_lower((*domain)[i]);
+    } else {
+        char *ascii = NULL;
+        int err = weft__idna_to_ascii(*domain, &ascii);
+        if (err < 0)
+            return err;
+        weft__free(*domain);
+        *domain = ascii;
+    }
+    if (**domain == '\0') {
+        *ret_why = "the host is empty";
+        return WEFT_EINVALID_URL;
+    }
+    *ret_why = "the host has a character that no domain may have";
+    for (const char *c = *domain; *c != '\0'; c++) {
+        if (is_forbidden_domain(*c))
+            return WEFT_EINVALID_URL;
+    }
+    return 0;
+}
+
+/* Nearly all are: nothing is to be done to them. */
+static bool is_canonical(const struct weft__url_span *host)
+{
+    for (size_t i = 0; i < host->len; i++) {
+        char c = host->data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '-' && c <= '9' && c != '/')))
+            return false;
+    }
+    return host->len > 0;
+}
+
 static int parse_domain(struct weft__buf *to, struct weft__url_span host, const char **ret_why)
 {
+    if (is_canonical(&host))
+        return append_domain(to, host.data, host.len, ret_why);
     char *domain = weft__strndup(host.data, host.len);
     if (domain == NULL)
         return -ENOMEM;
-    size_t len = percent_decode(domain, host.len);
-    domain[len] = '\0';
-    int err = 0;
-    *ret_why = "the host is not a valid domain name";
-    if (memchr(domain, '\0', len) != NULL) {
-        err = WEFT_EINVALID_URL;
-    } else if (is_ascii(domain, len)) {
-        for (size_t i = 0; i < len; i++)
-            domain[i] = weft__ascii_lower(domain[i]);
-    } else {
-        char *ascii = NULL;
-        err = weft__idna_to_ascii(domain, &ascii);
-        if (err == 0) {
-            weft__free(domain);
-            domain = ascii;
-        }
-    }
+    int err = canonical_domain(&domain, host.len, ret_why);
     if (err == 0)
-        err = append_domain(to, domain, ret_why);
+        err = append_domain(to, domain, strlen(domain), ret_why);
     weft__free(domain);
     return err;
 }

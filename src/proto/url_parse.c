@@ -532,15 +532,28 @@ static size_t clean(char *to, const char *text, size_t len)
     return cleaned;
 }
 
+static bool is_clean(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] <= ' ')
+            return false;
+    }
+    return true;
+}
+
 int weft_url_parse(const char *text, const weft_url *base, weft_url **ret)
 {
     size_t len = strlen(text);
+    char *input = NULL;
     if (len > WEFT__LIMIT_URL)
         return weft__fail(WEFT_EINVALID_URL, "the URL is longer than %d bytes", WEFT__LIMIT_URL);
-    char *input = weft__alloc(len + 1);
-    if (input == NULL)
-        return weft__fail_nomem();
-    struct parser parser = {.base = base, .rest = {input, clean(input, text, len)}, .port = -1};
+    struct parser parser = {.base = base, .rest = {text, len}, .port = -1};
+    if (!is_clean(text, len)) {
+        input = weft__alloc(len + 1);
+        if (input == NULL)
+            return weft__fail_nomem();
+        parser.rest = (struct weft__url_span){input, clean(input, text, len)};
+    }
     weft__buf_init(&parser.text, 2 * WEFT__LIMIT_URL);
     int err = parse(&parser);
     if (err == 0) {
