@@ -176,6 +176,8 @@ typedef struct weft_request_options {
     int max_redirects; /* negative: none */
     const char *default_encoding;
     size_t line_max;
+    uint64_t low_speed_limit; /* instead of the client's */
+    int64_t low_speed_time;   /* WEFT_FOREVER: the speed is not looked at */
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)

@@ -176,10 +176,10 @@ static int send_request(struct reading *reading, struct weft__call *call, bool *
     return err;
 }
 
-/* The write failed because the connection broke, not because of us. */
+/* The write failed because the connection broke, not because of us, nor of a peer that is stuck. */
 static bool may_have_answered(int err)
 {
-    return err != -ECANCELED && err != -ENOMEM && err != -ETIMEDOUT &&
+    return err != -ECANCELED && err != -ENOMEM && err != WEFT_EWRITE_TIMEOUT &&
            weft_error_get_family(err) != WEFT_FAMILY_USAGE &&
            weft_error_get_family(err) != WEFT_FAMILY_LIMIT;
 }

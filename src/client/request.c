@@ -39,6 +39,12 @@ static int merge_settings(struct weft__settings *settings, const weft_request_op
         err = pick_time("write_timeout", options->write_timeout, &settings->write);
     if (err == 0)
         err = pick_time("pool_timeout", options->pool_timeout, &settings->pool);
+    if (err == 0)
+        err = pick_time("low_speed_time", options->low_speed_time, &settings->low_speed_time);
+    if (options->low_speed_limit > 0)
+        settings->low_speed_limit = options->low_speed_limit;
+    if (settings->low_speed_time == WEFT_FOREVER)
+        settings->low_speed_limit = 0;
     if (options->body_max > 0)
         settings->body_max = options->body_max;
     if (options->follow_redirects != 0)

@@ -166,6 +166,36 @@ VIRTUAL_TEST(low_speed_ends_a_body_that_drips)
     weft_client_free(client);
 }
 
+VIRTUAL_TEST(low_speed_of_a_request_counts_instead_of_the_clients)
+{
+    int left = 1000;
+    weft_transport *mock;
+    weft_client *client;
+    weft_response *r;
+    ASSERT_OK(weft_mock_new(dripping, &left, &mock));
+    ASSERT_OK(weft_client_new(
+        WEFT_CLIENT(.transport = mock, .low_speed_limit = 100, .low_speed_time = WEFT_SEC(10)),
+        &client));
+    int64_t began = weft_now();
+    ASSERT_ERR(weft_client_get(client, "http://x/",
+                               WEFT_REQUEST(.low_speed_limit = 50, .low_speed_time = WEFT_SEC(3)),
+                               &r),
+               WEFT_EREAD_TIMEOUT);
+    ASSERT_INT_EQ(weft_now() - began, WEFT_SEC(3));
+    ASSERT_STR_HAS(weft_error_message(), "came for 3 s, less than 50");
+    left = 20;
+    ASSERT_OK(weft_client_get(client, "http://x/", WEFT_REQUEST(.low_speed_limit = 5), &r));
+    weft_response_free(r);
+    left = 20;
+    ASSERT_OK(
+        weft_client_get(client, "http://x/", WEFT_REQUEST(.low_speed_time = WEFT_FOREVER), &r));
+    weft_response_free(r);
+    ASSERT_ERR(weft_client_get(client, "http://x/", WEFT_REQUEST(.low_speed_time = -1), &r),
+               -EINVAL);
+    weft_transport_free(mock);
+    weft_client_free(client);
+}
+
 /* ---- slots ---- */
 
 static int cancelled_round(weft_client *client, uint64_t at)
