@@ -14,6 +14,8 @@
 #include "base/limits.h"
 #include "net/net_int.h"
 
+enum { WHERE_MAX = WEFT__LIMIT_HOST_NAME + 160 };
+
 struct race {
     weft_stream *winner;
     struct weft__list waiters; /* the dialling task */
@@ -183,15 +185,24 @@ static int dial_several(const char *where, const char *host, const weft_address 
     return err < 0 ? err : fail_attempts(where, host, attempts, n);
 }
 
+/* To where, and from where if that was asked for. */
+static void describe(const char *host, uint16_t port, const weft_dial_options *options,
+                     char text[WHERE_MAX])
+{
+    bool v6 = strchr(host, ':') != NULL && host[0] != '[';
+    const char *from = options->local_host;
+    const char *by = options->interface;
+    snprintf(text, WHERE_MAX, "%s%s%s:%u%s%.64s%s%.64s", v6 ? "[" : "", host, v6 ? "]" : "", port,
+             from != NULL ? " from " : "", from != NULL ? from : "", by != NULL ? " by " : "",
+             by != NULL ? by : "");
+}
+
 int weft__dial_addresses(const char *host, uint16_t port, const weft_address *addresses, size_t n,
                          const weft_dial_options *options, weft_stream **ret)
 {
-    char where[WEFT__LIMIT_HOST_NAME + 16];
+    char where[WHERE_MAX];
     assert(n > 0 && n <= WEFT__LIMIT_RESOLVED_ADDRESSES);
-    if (strchr(host, ':') != NULL && host[0] != '[')
-        snprintf(where, sizeof where, "[%s]:%u", host, port);
-    else
-        snprintf(where, sizeof where, "%s:%u", host, port);
+    describe(host, port, options, where);
     if (n > 1)
         return dial_several(where, host, addresses, n, options, ret);
     struct attempt attempt = {.address = addresses};

@@ -30,6 +30,12 @@ static const weft_pair *pairs_of(const json_t *object, const char *key, weft_pai
     return rows != NULL ? pairs : NULL;
 }
 
+static int64_t wait_of(const json_t *object, const char *key, int64_t usual)
+{
+    json_int_t ms = json_integer_value(json_object_get(object, key));
+    return ms > 0 ? WEFT_MS(ms) : usual;
+}
+
 static int make_client(const json_t *object, weft_auth **auth, weft_client **ret)
 {
     weft_pair proxy_headers[PAIRS];
@@ -52,7 +58,7 @@ static int make_client(const json_t *object, weft_auth **auth, weft_client **ret
                     .password = *auth == NULL ? text_of(object, "password") : NULL,
                     .follow_redirects =
                         json_is_true(json_object_get(object, "follow")) ? WEFT_ON : WEFT_OFF,
-                    .timeout = WEFT_SEC(30),
+                    .timeout = wait_of(object, "timeout_ms", WEFT_SEC(30)),
                     .tls = WEFT_TLS(.cert_file = text_of(object, "cert_file"))),
         ret);
 }
@@ -93,6 +99,7 @@ static void call(weft_client *client, int number, const json_t *object)
     weft_pool_stats stats;
     const char *method = text_of(object, "method");
     const char *content = text_of(object, "content");
+    weft_sleep(wait_of(object, "pause_ms", 0));
     int err = weft_client_request(
         client, method != NULL ? method : "GET", text_of(object, "url"),
         WEFT_REQUEST(.headers = pairs_of(object, "headers", headers),
