@@ -15,7 +15,6 @@
 #include <weft.h>
 
 enum { FILES = 10000, FILE_BYTES = 4096, AT_ONCE = 100, RUNS = 5, PIECE = 1024 * 1024 };
-enum { TICKS = 4000 };
 
 static char folder[256];
 static char names[FILES][300];
@@ -235,70 +234,6 @@ static void make_lines(void)
     need(weft_file_close(file) == 0, "close");
 }
 
-/* ---- a ticker beside it ---- */
-
-static int64_t late[TICKS];
-static bool over;
-static bool writes;
-
-static int hammer(void *arg)
-{
-    char *data;
-    int i = *(const int *)arg;
-    while (!over) {
-        i = (i + 97) % FILES;
-        bool write = writes && i % 8 == 0;
-        int err = write ? weft_write_file(names[i], content, FILE_BYTES)
-                        : weft_read_file(names[i], &data, NULL);
-        need(err == 0, "hammer");
-        if (!write)
-            weft_free(data);
-    }
-    return 0;
-}
-
-/* What the machine does by itself to a loop that is busy, beside whatever else runs there. */
-static int turn(void *arg)
-{
-    (void)arg;
-    while (!over)
-        weft_yield();
-    return 0;
-}
-
-static int tick(void *arg)
-{
-    weft_group group;
-    weft_fn *work = arg;
-    over = false;
-    need(weft_group_init(&group, NULL) == 0, "group");
-    for (int i = 0; i < AT_ONCE; i++)
-        need(weft_group_spawn(&group, *work, &indexes[i]) == 0, "spawn");
-    for (int i = 0; i < TICKS; i++) {
-        int64_t before = weft_now();
-        weft_sleep(WEFT_MS(1));
-        late[i] = weft_now() - before - WEFT_MS(1);
-    }
-    over = true;
-    return weft_group_wait(&group);
-}
-
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static void report_ticker(const char *what, weft_fn work)
-{
-    need(weft_run(tick, &work) == 0, "ticker");
-    qsort(late, TICKS, sizeof late[0], compare);
-    printf("| %s | %.2f | %.2f | %.2f | %.2f |\n", what, (double)late[TICKS / 2] / 1e6,
-           (double)late[TICKS * 99 / 100] / 1e6, (double)late[TICKS * 999 / 1000] / 1e6,
-           (double)late[TICKS - 1] / 1e6);
-}
-
 static void small_files(void)
 {
     printf("\n| 10,000 files of 4 KiB, 100 at once, us a file | wall | CPU |\n|---|---:|---:|\n");
@@ -372,12 +307,6 @@ int main(int argc, char **argv)
     small_files();
     created_files();
     large_file();
-    printf("\n| a 1 ms ticker beside, ms late | p50 | p99 | p99.9 | most |\n"
-           "|---|---:|---:|---:|---:|\n");
-    report_ticker("100 tasks that only yield", turn);
-    report_ticker("100 tasks that read", hammer);
-    writes = true;
-    report_ticker("100 tasks, each write after seven reads", hammer);
     free(piece);
     return weft_remove_tree(folder) == 0 ? 0 : 1;
 }

@@ -19,24 +19,28 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "file/file_int.h"
 #include "thread/thread_int.h"
 
 enum {
-    FAIR_UNITS = 64,        /* of inline work before others get a turn */
+    FAIR_TURN = 2,          /* units of inline work before others get a turn */
+    FAIR_POLL = 64,         /* and, of all tasks together, before I/O and timers get theirs */
     FAIR_BYTES = 16 * 1024, /* of copying count as one more unit */
+    FAIR_HOP = 6,           /* units that handing something to a worker counts */
     IO_MAX = 0x7ffff000     /* what one system call transfers at most */
 };
 
 /* How long writes stay away from the loop's thread once one has waited there. */
-#define FIRST_PAUSE   WEFT_MS(100)
-#define LONGEST_PAUSE WEFT_SEC(10)
+#define FIRST_PAUSE   WEFT_SEC(4)
+#define LONGEST_PAUSE WEFT_SEC(64)
 
 /* ---- choosing a way ---- */
 
@@ -113,13 +117,17 @@ static void count_inline(int64_t bytes)
     inline_units += 1 + (bytes > 0 ? (size_t)bytes / FAIR_BYTES : 0);
 }
 
-/* Ready tasks, timers and I/O get a turn, even where each operation ends at once. */
+/*
+ * Ready tasks, timers and I/O get a turn, even where each operation ends at once.  A turn is short,
+ * for a task that has waited for its time comes after all that are ready: they may be many.
+ */
 int weft__file_pace(struct weft_task *self)
 {
-    if (inline_units >= FAIR_UNITS) {
+    if (inline_units >= FAIR_TURN) {
+        size_t units = inline_units < FAIR_POLL ? inline_units : FAIR_POLL;
         inline_units = 0;
         if (!is_alone(self)) {
-            weft__loop_spend(self->loop, self->loop->budget);
+            weft__loop_spend(self->loop, (int)units * (WEFT__LIMIT_READY_BUDGET / FAIR_POLL));
             weft__yield(self);
         }
     }
@@ -333,12 +341,35 @@ static int64_t write_plain(const struct weft__handle *handle, const void *data, 
 /*
  * A write into the page cache seldom waits, but it does where the disk is behind with its journal
  * or with dirty pages.  Those after it then leave the loop's thread for a while, for longer each
- * time that one is tried in vain.
+ * time that one is tried in vain.  A write that took long may as well have lost the processor to
+ * another thread: after the first, the kernel is asked for each whether it went to sleep.
  */
 static _Thread_local struct {
     int64_t until;
     int64_t pause;
+    int64_t watched; /* until when */
 } writes_away;
+
+/* How often this thread has waited for something other than a processor. */
+static long sleeps(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nvcsw : 0;
+}
+
+static void keep_writes_away(int64_t now)
+{
+    if (writes_away.pause == 0 || now - writes_away.until > LONGEST_PAUSE)
+        writes_away.pause = FIRST_PAUSE;
+    else if (writes_away.pause < LONGEST_PAUSE)
+        writes_away.pause *= 2;
+    writes_away.until = now + writes_away.pause;
+}
+
+bool weft__file_writes_wait(void)
+{
+    return weft__clock_monotonic() < writes_away.until;
+}
 
 static int64_t write_nowait(const struct weft__handle *handle, const void *data, size_t len,
                             int64_t offset)
@@ -346,13 +377,14 @@ static int64_t write_nowait(const struct weft__handle *handle, const void *data,
     int64_t before = weft__clock_monotonic();
     if (len > WEFT__FILE_INLINE_WRITE || before < writes_away.until)
         return -EAGAIN;
+    bool watched = before < writes_away.watched;
+    long slept = watched ? sleeps() : 0;
     int64_t n = write_plain(handle, data, len, offset);
     int64_t after = weft__clock_monotonic();
     if (after - before > WEFT_MS(1)) {
-        bool again = before - writes_away.until < LONGEST_PAUSE;
-        int64_t pause = again ? 2 * writes_away.pause : FIRST_PAUSE;
-        writes_away.pause = pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE;
-        writes_away.until = after + writes_away.pause;
+        if (watched && sleeps() > slept)
+            keep_writes_away(after);
+        writes_away.watched = after + LONGEST_PAUSE;
     }
     return n;
 }
@@ -430,7 +462,7 @@ static int run_step(void *arg)
 
 static int64_t offload_step(struct step *step)
 {
-    int err = weft__offload(WEFT__OFFLOAD_FILES, run_step, step);
+    int err = weft__file_offload(WEFT__FILE_POOL, run_step, step);
     return err < 0 ? err : step->result;
 }
 
@@ -443,6 +475,7 @@ int weft__file_offload(enum weft__file_way way, weft_fn fn, void *arg)
 {
     if (way == WEFT__FILE_PLAIN)
         return fn(arg);
+    inline_units += FAIR_HOP;
     return weft__offload(WEFT__OFFLOAD_FILES, fn, arg);
 }
 

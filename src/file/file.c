@@ -150,19 +150,37 @@ int64_t weft_file_tell(weft_file *file)
     return err < 0 ? weft__file_fail(err, "tell", file->path) : weft__cursor_tell(file);
 }
 
+struct extent {
+    int fd;
+    int whence;
+    int64_t offset;
+    int64_t result;
+};
+
 /* SEEK_DATA and SEEK_HOLE, which the kernel knows; its own position is left where it was. */
-static int64_t seek_extent(struct weft_file *file, int64_t offset, int whence)
+static int run_seek_extent(void *arg)
 {
-    int fd = file->handle.fd.fd;
-    off_t here = lseek(fd, 0, SEEK_CUR);
-    off_t found = lseek(fd, offset, whence);
-    int64_t result = found < 0 ? -errno : found;
-    lseek(fd, here, SEEK_SET);
-    return result;
+    struct extent *extent = arg;
+    off_t here = lseek(extent->fd, 0, SEEK_CUR);
+    off_t found = lseek(extent->fd, extent->offset, extent->whence);
+    extent->result = found < 0 ? -errno : found;
+    lseek(extent->fd, here, SEEK_SET);
+    return 0;
+}
+
+/* The disk may have to be asked where the extents are. */
+static int64_t seek_extent(struct weft_file *file, enum weft__file_way way, int64_t offset,
+                           int whence)
+{
+    struct extent extent = {.fd = file->handle.fd.fd, .whence = whence, .offset = offset};
+    int err = weft__file_offload(way == WEFT__FILE_PLAIN ? way : WEFT__FILE_POOL, run_seek_extent,
+                                 &extent);
+    return err < 0 ? err : extent.result;
 }
 
 /* Where whence and offset lead, or an error. */
-static int64_t seek_target(struct weft_file *file, int64_t offset, int whence)
+static int64_t seek_target(struct weft_file *file, enum weft__file_way way, int64_t offset,
+                           int whence)
 {
     int64_t from = 0;
     int64_t target;
@@ -172,7 +190,7 @@ static int64_t seek_target(struct weft_file *file, int64_t offset, int whence)
     } else if (whence == SEEK_END) {
         from = weft__handle_size(&file->handle);
     } else if (whence == SEEK_DATA || whence == SEEK_HOLE) {
-        return seek_extent(file, offset, whence);
+        return seek_extent(file, way, offset, whence);
     } else if (whence != SEEK_SET) {
         return -EINVAL;
     }
@@ -191,7 +209,7 @@ int64_t weft__cursor_seek(struct weft_file *file, struct weft_task *self, enum w
     int err = weft__cursor_flush(file, self, way);
     if (err < 0)
         return err;
-    int64_t target = seek_target(file, offset, whence);
+    int64_t target = seek_target(file, way, offset, whence);
     if (target < 0)
         return target;
     int64_t here = weft__cursor_tell(file);

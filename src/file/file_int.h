@@ -148,6 +148,8 @@ int weft__file_fail(int64_t err, const char *verb, const char *path);
 const char *weft__file_backend(void);
 /* True if the way for a waiting read is the ring. */
 bool weft__file_has_ring(const struct weft_task *self);
+/* Writes on the loop's own thread have waited for the disk lately. */
+bool weft__file_writes_wait(void);
 /* fn(arg) in a worker thread, or here in the plain way. */
 int weft__file_offload(enum weft__file_way way, weft_fn fn, void *arg);
 

@@ -62,7 +62,7 @@ int weft__fs_run(weft_fn fn, void *arg)
     if (way < 0)
         return way;
     if (way != WEFT__FILE_PLAIN)
-        return weft__offload(WEFT__OFFLOAD_FILES, fn, arg);
+        return weft__file_offload(WEFT__FILE_POOL, fn, arg);
     weft__fs_let_others(self);
     return fn(arg);
 }

@@ -71,7 +71,7 @@ static int run(weft_fn fn, struct change *change)
         return way;
     if (way == WEFT__FILE_PLAIN)
         return fn(change);
-    return weft__offload(WEFT__OFFLOAD_FILES, fn, change);
+    return weft__file_offload(WEFT__FILE_POOL, fn, change);
 }
 
 int weft_mkdir(const char *path, unsigned mode, bool parents)

@@ -198,7 +198,7 @@ static int whole_run(struct whole *whole)
     if (err == -EAGAIN && way == WEFT__FILE_RING)
         way = (int)weft__file_way_waiting(whole->self, IORING_OP_OPENAT);
     if (err == -EAGAIN && way == WEFT__FILE_POOL)
-        err = weft__offload(WEFT__OFFLOAD_FILES, run_job, whole);
+        err = weft__file_offload(WEFT__FILE_POOL, run_job, whole);
     else if (err == -EAGAIN)
         err = run(whole, (enum weft__file_way)way);
     if (err == -ENXIO && !whole->handle.open) {

@@ -44,7 +44,8 @@ static struct weft_offload_limiter shared[] = {
     [WEFT_OFFLOAD_DNS] = {.max = WEFT__LIMIT_WORKERS_DNS},
 };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Adaptive: a loop that finds it taken looks again before it goes to sleep behind the workers. */
+static pthread_mutex_t lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
 static pthread_cond_t left; /* a thread has ended, or shall */
 static struct weft__list all_limiters;
 static struct weft__list idle; /* the one that became so last comes first */

@@ -112,6 +112,43 @@ FILE_TEST(reader_of_cached_files_lets_a_ticker_tick)
     ASSERT_OK(weft_group_wait(&group));
 }
 
+/* Who read last, and how often in a row at most. */
+struct turns {
+    weft_file *file;
+    const void *last;
+    int row;
+    int longest;
+    int reads;
+};
+
+static int read_in_turn(void *arg)
+{
+    struct turns *turns = *(struct turns **)arg;
+    char byte;
+    for (int i = 0; i < 100; i++) {
+        ASSERT_INT_EQ(weft_file_read_at(turns->file, &byte, 1, 0), 1);
+        turns->row = turns->last == arg ? turns->row + 1 : 1;
+        turns->longest = turns->row > turns->longest ? turns->row : turns->longest;
+        turns->last = arg;
+        if (++turns->reads > 150)
+            break; /* some may be over, and the others alone */
+    }
+    return 0;
+}
+
+/* A task that has slept comes after all that are ready: the turn of each must be short. */
+TASK_TEST(task_that_reads_what_is_cached_gives_way_after_some_reads)
+{
+    struct turns turns = {0};
+    struct turns *tasks[3] = {&turns, &turns, &turns};
+    setenv("WEFT_FILE_BACKEND", "auto", 1);
+    ASSERT_OK(weft_write_file(test_path("f"), "x", 1));
+    ASSERT_OK(weft_file_open(test_path("f"), "r", &turns.file));
+    ASSERT_OK(weft_map(read_in_turn, tasks, 3, sizeof tasks[0], NULL));
+    ASSERT_INT_LE(turns.longest, 4);
+    ASSERT_OK(weft_file_close(turns.file));
+}
+
 FILE_TEST(reader_of_lines_lets_a_ticker_tick)
 {
     struct ticker ticker = {0};
