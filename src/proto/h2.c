@@ -80,7 +80,9 @@ static void set_options(nghttp2_option *option, const struct weft__h2_options *o
     /* A blank at the end of a value is cut off here, as it is in HTTP/1.1. */
     nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
 #if WEFT_HAVE_NGHTTP2_CONTINUATIONS
-    nghttp2_option_set_max_continuations(option, WEFT__LIMIT_H2_CONTINUATIONS);
+    /* It counts each piece in which a frame's head comes; h2_guard.c counts frames. */
+    nghttp2_option_set_max_continuations(option,
+                                         WEFT__H2_FRAME_HEAD * (WEFT__LIMIT_H2_CONTINUATIONS + 1));
 #endif
 }
 
@@ -223,7 +225,7 @@ void weft__h2_end(struct weft__h2 *h2, int err, bool goaway, uint32_t code, cons
         return;
     snprintf(h2->text, sizeof h2->text, "%s", text);
     if (goaway && nghttp2_session_terminate_session(h2->session, code) == 0)
-        weft__h2_drain_control(h2);
+        weft__h2_drain_control(h2, SIZE_MAX);
     h2->error = err;
     fail_streams(h2, err);
 }
@@ -273,9 +275,11 @@ int weft__h2_receive(struct weft__h2 *h2, const char *data, size_t len, int64_t 
     h2->now = now;
     weft__h2_guard_refill(h2);
     weft__h2_enter(h2);
-    int64_t result = nghttp2_session_mem_recv(h2->session, (const uint8_t *)data, len);
+    const uint8_t *bytes = (const uint8_t *)data;
+    int64_t result =
+        nghttp2_session_mem_recv(h2->session, bytes, weft__h2_guard_scan(h2, bytes, len));
     if (result >= 0 && h2->found == 0)
-        result = weft__h2_drain_control(h2);
+        result = weft__h2_drain_control(h2, WEFT__LIMIT_H2_CONTROL);
     weft__h2_settle(h2, result);
     weft__h2_leave_call(h2);
     return weft__h2_error(h2);

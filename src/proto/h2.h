@@ -68,7 +68,10 @@ void weft__h2_free(struct weft__h2 *h2);
 int weft__h2_receive(struct weft__h2 *h2, const char *data, size_t len, int64_t now);
 /* The peer sends nothing more, or the transport has failed with err: all streams fail. */
 void weft__h2_disconnect(struct weft__h2 *h2, int err);
-/* Appends to out what is to be sent, until it holds about max bytes; 0 or -ENOMEM. */
+/*
+ * Appends to out what is to be sent; 0 or -ENOMEM.  Bodies stop when it holds max bytes, and a
+ * frame of 16 KiB more; what else there is to say goes out whole.
+ */
 int weft__h2_output(struct weft__h2 *h2, struct weft__buf *out, size_t max);
 bool weft__h2_has_output(const struct weft__h2 *h2);
 
@@ -149,7 +152,10 @@ bool weft__h2_is_ended(const struct weft__h2_stream *stream);
 int weft__h2_stream_error(const struct weft__h2_stream *stream);
 /* The peer says that it has done nothing with it (REFUSED_STREAM, GOAWAY), or it never left. */
 bool weft__h2_is_unprocessed(const struct weft__h2_stream *stream);
-/* The code of the RST_STREAM that came for it; WEFT__H2_NO_ERROR: none, or just that. */
+/*
+ * The code of the RST_STREAM that came for it; WEFT__H2_NO_ERROR: none, or just that.
+ * HTTP_1_1_REQUIRED also where a GOAWAY said so.
+ */
 uint32_t weft__h2_reset_code(const struct weft__h2_stream *stream);
 
 #endif

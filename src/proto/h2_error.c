@@ -25,11 +25,6 @@ const char *weft__h2_code_name(uint32_t code)
     return code < sizeof names / sizeof names[0] ? names[code] : "an unknown error";
 }
 
-static bool is_short(const struct weft__h2_stream *stream)
-{
-    return stream->content_length >= 0 && stream->received < (uint64_t)stream->content_length;
-}
-
 static int peer_error(const struct weft__h2_stream *stream)
 {
     const struct weft__h2 *h2 = stream->h2;
@@ -40,7 +35,7 @@ static int peer_error(const struct weft__h2_stream *stream)
         return weft__fail(WEFT_EDISCONNECTED,
                           "HTTP/2: the server leaves (%s) and has not looked at the request",
                           weft__h2_code_name(h2->goaway_code));
-    if (stream->fault == 0 && is_short(stream))
+    if (stream->cut_short)
         return weft__fail(WEFT_ETRUNCATED, "HTTP/2: the body has %llu bytes, and was to have %lld",
                           (unsigned long long)stream->received, (long long)stream->content_length);
     return weft__fail(WEFT_EREMOTE_PROTOCOL, "HTTP/2: the server broke the protocol: %s",

@@ -73,11 +73,11 @@ static int count_continuation(struct weft__h2 *h2)
                           WEFT__LIMIT_H2_CONTINUATIONS);
 }
 
-int weft__h2_guard_frame(struct weft__h2 *h2, const nghttp2_frame_hd *hd)
+static int count_frame(struct weft__h2 *h2, uint32_t len, uint8_t type, uint8_t flags)
 {
-    switch (hd->type) {
+    switch (type) {
     case NGHTTP2_DATA:
-        if (hd->length > 0 || (hd->flags & NGHTTP2_FLAG_END_STREAM) != 0)
+        if (len > 0 || (flags & NGHTTP2_FLAG_END_STREAM) != 0)
             return 0;
         break;
     case NGHTTP2_HEADERS:
@@ -93,4 +93,28 @@ int weft__h2_guard_frame(struct weft__h2 *h2, const nghttp2_frame_hd *hd)
         break;
     }
     return weft__h2_guard_empty(h2);
+}
+
+/* nghttp2 does not tell of frames that it passes over: unknown ones, those of closed streams. */
+size_t weft__h2_guard_scan(struct weft__h2 *h2, const uint8_t *data, size_t len)
+{
+    struct weft__h2_guard *guard = &h2->guard;
+    uint8_t *head = guard->head;
+    for (size_t at = 0; at < len;) {
+        if (guard->left > 0) {
+            size_t n = guard->left < len - at ? guard->left : len - at;
+            guard->left -= (uint32_t)n;
+            at += n;
+            continue;
+        }
+        head[guard->head_len++] = data[at++];
+        if (guard->head_len < WEFT__H2_FRAME_HEAD)
+            continue;
+        guard->head_len = 0;
+        guard->left = (uint32_t)head[0] << 16 | (uint32_t)head[1] << 8 | head[2];
+        /* The head itself may go on: what ends the connection is the frame that it begins. */
+        if (count_frame(h2, guard->left, head[3], head[4]) != 0)
+            return at > WEFT__H2_FRAME_HEAD ? at - WEFT__H2_FRAME_HEAD : 0;
+    }
+    return len;
 }

@@ -16,6 +16,7 @@
 
 enum {
     WEFT__H2_TEXT = 192,
+    WEFT__H2_FRAME_HEAD = 9,
     /* Frames without a body's bytes that a peer may well answer with, see h2_guard.c. */
     WEFT__H2_EARNED_BY_REQUEST = 8,
     WEFT__H2_EARNED_BY_DATA = 4,
@@ -34,6 +35,7 @@ struct weft__h2_stream {
     bool abandoned;  /* by its owner */
     bool ended;      /* the response is whole */
     bool peer_reset; /* RST_STREAM came */
+    bool cut_short;  /* it has said that it ends, before its content-length */
     bool unprocessed;
     int error;     /* why it is over before its end, with nothing of the peer; 0: see h2_error.c */
     int fault;     /* of the peer in this stream, as nghttp2 calls it; 0: none */
@@ -41,6 +43,7 @@ struct weft__h2_stream {
     /* The request. */
     struct weft__buf send;
     bool has_body;
+    bool is_head;    /* its response has no body, whatever it declares */
     bool send_ended; /* the owner has written all */
     bool sent_all;   /* and END_STREAM has left */
     bool deferred;   /* nghttp2 asks no more for data until it is told */
@@ -57,7 +60,8 @@ struct weft__h2_stream {
     struct weft__buf recv;
     /* See h2_window.c. */
     uint32_t window;
-    uint32_t round; /* bytes since the last PING of the tuning */
+    uint64_t round; /* bytes since the last PING of the tuning */
+    uint64_t read;  /* of them by the owner */
 };
 
 /* See h2_window.c. */
@@ -75,9 +79,12 @@ struct weft__h2_window {
 
 /* See h2_guard.c. */
 struct weft__h2_guard {
-    int64_t tokens; /* thousandths of a frame */
-    int64_t faults; /* thousandths of a stream */
-    int64_t filled; /* when */
+    int64_t tokens;                    /* thousandths of a frame */
+    int64_t faults;                    /* thousandths of a stream */
+    int64_t filled;                    /* when */
+    uint8_t head[WEFT__H2_FRAME_HEAD]; /* of the frame that comes next */
+    unsigned head_len;
+    uint32_t left; /* bytes of a payload that are still to come */
     unsigned continuations;
 };
 
@@ -92,6 +99,8 @@ struct weft__h2 {
     size_t active;                   /* streams that are not over */
     size_t buffered;                 /* bytes of bodies that are unread */
     struct weft__h2_stream *current; /* whose head is being read; NULL: nobody's */
+    size_t data_left;                /* of the DATA frame that is being read */
+    int32_t data_id;                 /* its stream */
     int64_t now;
     struct weft__buf control; /* output that came off before it was asked for */
     struct weft__buf *out;    /* where output goes during a call */
@@ -103,10 +112,11 @@ struct weft__h2 {
     bool changed;       /* events.changed is due */
     bool told;          /* of output that was not fetched yet */
     size_t streams_max; /* of the peer */
+    bool settled;       /* the peer knows our SETTINGS */
     bool left;          /* our GOAWAY */
     bool exhausted;     /* no ids any more */
     bool goaway;        /* the peer's */
-    bool closing;       /* nghttp2 has given up; goaway_text says why */
+    bool closing;       /* nghttp2 has given up; found_text says why */
     uint32_t goaway_code;
     uint64_t pings_answered;
     struct weft__h2_window window;
@@ -150,8 +160,11 @@ void weft__h2_recv_callbacks(nghttp2_session_callbacks *callbacks);
 void weft__h2_send_callbacks(nghttp2_session_callbacks *callbacks);
 ssize_t weft__h2_read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
                            uint32_t *flags, nghttp2_data_source *source, void *userdata);
-/* What is no body goes into control, so that a GOAWAY of nghttp2's is seen. */
-int weft__h2_drain_control(struct weft__h2 *h2);
+/*
+ * What is no body goes into control until that holds max bytes, so that a GOAWAY of nghttp2's is
+ * seen at once.
+ */
+int weft__h2_drain_control(struct weft__h2 *h2, size_t max);
 
 /* ---- h2_guard.c ---- */
 
@@ -159,8 +172,12 @@ void weft__h2_guard_init(struct weft__h2_guard *guard);
 void weft__h2_guard_refill(struct weft__h2 *h2);
 /* A stream was opened, or a frame of a body was sent: the peer has something to answer. */
 void weft__h2_guard_earn(struct weft__h2 *h2, int frames);
+/*
+ * Looks at the frames in what has come; returns how much of it nghttp2 may see, which is less
+ * than all of it if the connection is to end there.
+ */
+size_t weft__h2_guard_scan(struct weft__h2 *h2, const uint8_t *data, size_t len);
 /* 0, or what a callback returns when the connection is to end. */
-int weft__h2_guard_frame(struct weft__h2 *h2, const nghttp2_frame_hd *hd);
 int weft__h2_guard_empty(struct weft__h2 *h2);
 int weft__h2_guard_fault(struct weft__h2 *h2);
 

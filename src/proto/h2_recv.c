@@ -28,9 +28,26 @@ static void refuse(struct weft__h2_stream *stream, int error, uint32_t code)
     weft__h2_stream_over(stream, error);
 }
 
+/* Bytes of a body that nghttp2 has refused are counted too, to tell too many from too few. */
+static void count_refused(struct weft__h2 *h2)
+{
+    if (h2->data_left == 0)
+        return;
+    struct weft__h2_stream *stream = find(h2->session, h2->data_id);
+    if (stream != NULL)
+        stream->received += h2->data_left;
+    h2->data_left = 0;
+}
+
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *userdata)
 {
-    return weft__h2_guard_frame(userdata, hd);
+    struct weft__h2 *h2 = userdata;
+    count_refused(h2);
+    if (hd->type == NGHTTP2_DATA) {
+        h2->data_left = hd->length;
+        h2->data_id = hd->stream_id;
+    }
+    return 0;
 }
 
 /* ---- heads ---- */
@@ -133,6 +150,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 {
     struct weft__h2 *h2 = userdata;
     struct weft__h2_stream *stream = find(session, id);
+    h2->data_left -= len;
     if (weft__h2_window_arrived(h2, stream, len) != 0)
         return weft__h2_found(h2, 0, -ENOMEM, "no memory");
     if (stream == NULL)
@@ -187,6 +205,7 @@ static int on_stream_frame(struct weft__h2_stream *stream, const nghttp2_frame *
     bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     switch (frame->hd.type) {
     case NGHTTP2_DATA:
+        stream->h2->data_left = 0;
         if (!end && frame->hd.length == frame->data.padlen && frame->hd.length > 0)
             return weft__h2_guard_empty(stream->h2);
         break;
@@ -213,7 +232,9 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     }
     switch (frame->hd.type) {
     case NGHTTP2_SETTINGS:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
+            h2->settled = true;
+        else
             on_settings(h2);
         return 0;
     case NGHTTP2_PING:
@@ -246,6 +267,9 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     if (h2->current == stream)
         h2->current = NULL;
     stream->closed = true;
+    count_refused(h2);
+    if (stream->content_length >= 0 && stream->status != 0 && !stream->is_head)
+        stream->cut_short = stream->received < (uint64_t)stream->content_length;
     /* nghttp2 says so of what stands above the last id of a GOAWAY. */
     if (!stream->over && !stream->peer_reset && h2->goaway && code == NGHTTP2_REFUSED_STREAM)
         stream->unprocessed = true;

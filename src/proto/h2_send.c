@@ -11,8 +11,6 @@
 #include "base/limits.h"
 #include "proto/h2_int.h"
 
-enum { FRAME_HEAD = 9 };
-
 ssize_t weft__h2_read_body(nghttp2_session *session, int32_t id, uint8_t *buf, size_t length,
                            uint32_t *flags, nghttp2_data_source *source, void *userdata)
 {
@@ -36,9 +34,9 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
 {
     struct weft__h2 *h2 = userdata;
     struct weft__h2_stream *stream = source->ptr;
-    if (weft__buf_reserve(h2->out, FRAME_HEAD + length) < 0)
+    if (weft__buf_reserve(h2->out, WEFT__H2_FRAME_HEAD + length) < 0)
         return weft__h2_found(h2, 0, -ENOMEM, "no memory");
-    weft__buf_append(h2->out, head, FRAME_HEAD);
+    weft__buf_append(h2->out, head, WEFT__H2_FRAME_HEAD);
     weft__buf_append(h2->out, weft__buf_bytes(&stream->send), length);
     weft__buf_consume(&stream->send, length);
     bool half_empty = stream->send.len <= WEFT__LIMIT_H2_WRITE / 2;
@@ -70,6 +68,11 @@ static void note_goaway(struct weft__h2 *h2, const nghttp2_goaway *goaway)
     if (goaway->error_code == NGHTTP2_NO_ERROR || h2->found != 0)
         return;
     h2->closing = true;
+    /* It says so when it has no memory, and of nothing that a peer does. */
+    if (goaway->error_code == NGHTTP2_INTERNAL_ERROR) {
+        weft__h2_found(h2, goaway->error_code, -ENOMEM, "no memory");
+        return;
+    }
     snprintf(h2->found_text, sizeof h2->found_text,
              "HTTP/2: the server broke the protocol: %s%s%.*s",
              weft__h2_code_name(goaway->error_code), goaway->opaque_data_len > 0 ? ", " : "",
@@ -100,13 +103,12 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     }
 }
 
-int weft__h2_drain_control(struct weft__h2 *h2)
+int weft__h2_drain_control(struct weft__h2 *h2, size_t max)
 {
     ssize_t n = 0;
     h2->control_only = true;
     h2->out = &h2->control;
-    while (nghttp2_session_want_write(h2->session) != 0 &&
-           (h2->control.len < WEFT__LIMIT_H2_CONTROL || h2->found != 0)) {
+    while (h2->control.len < max && nghttp2_session_want_write(h2->session) != 0) {
         const uint8_t *data = NULL;
         n = nghttp2_session_mem_send(h2->session, &data);
         if (n <= 0)

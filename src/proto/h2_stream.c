@@ -247,8 +247,10 @@ int weft__h2_open(struct weft__h2 *h2, const struct weft__h2_request *request, v
         return weft__fail_nomem();
     weft__h2_enter(h2);
     stream->owner = owner;
-    stream->has_body = request->has_body;
-    stream->send_ended = !request->has_body;
+    /* An empty body ends with the head: nghttp2 would wait for a window to end it. */
+    stream->has_body = request->has_body && !(request->sized && request->length == 0);
+    stream->send_ended = !stream->has_body;
+    stream->is_head = strcmp(request->method, "HEAD") == 0;
     weft__list_push_back(&h2->streams, &stream->node);
     err = submit(h2, stream, &list);
     if (err < 0) {
@@ -331,7 +333,7 @@ static int check_writable(const struct weft__h2_stream *stream)
         return weft__h2_stream_error(stream);
     if (stream->over)
         return weft__fail(-EPIPE, "HTTP/2: the server has answered and wants no more of the body");
-    return stream->send_ended ? weft__fail(-EINVAL, "HTTP/2: the body is whole already") : 0;
+    return 0;
 }
 
 int64_t weft__h2_write(struct weft__h2_stream *stream, const void *data, size_t len)
@@ -339,6 +341,8 @@ int64_t weft__h2_write(struct weft__h2_stream *stream, const void *data, size_t 
     int err = check_writable(stream);
     if (err < 0)
         return err;
+    if (stream->send_ended)
+        return weft__fail(-EINVAL, "HTTP/2: the body is whole already");
     size_t room = WEFT__LIMIT_H2_WRITE - stream->send.len;
     size_t n = len < room ? len : room;
     stream->wants_room = n < len;
@@ -418,5 +422,10 @@ bool weft__h2_is_unprocessed(const struct weft__h2_stream *stream)
 
 uint32_t weft__h2_reset_code(const struct weft__h2_stream *stream)
 {
-    return stream->peer_reset ? stream->code : WEFT__H2_NO_ERROR;
+    const struct weft__h2 *h2 = stream->h2;
+    if (stream->peer_reset)
+        return stream->code;
+    bool refused = stream->unprocessed && h2->goaway;
+    return refused && h2->goaway_code == WEFT__H2_HTTP_1_1_REQUIRED ? WEFT__H2_HTTP_1_1_REQUIRED
+                                                                    : WEFT__H2_NO_ERROR;
 }

@@ -13,7 +13,7 @@
  */
 #include "proto/h2_int.h"
 
-enum { PATIENCE_MAX = 64 };
+enum { PATIENCE_MAX = 64, BEST_DECAY = 8 };
 
 const uint8_t weft__h2_probe[8] = {'w', 'e', 'f', 't', '-', 'b', 'd', 'p'};
 
@@ -37,8 +37,10 @@ static int start_probe(struct weft__h2 *h2)
     window->probing = true;
     window->round = 0;
     window->started = h2->now;
-    for (struct weft__list *node = h2->streams.next; node != &h2->streams; node = node->next)
+    for (struct weft__list *node = h2->streams.next; node != &h2->streams; node = node->next) {
         stream_of(node)->round = 0;
+        stream_of(node)->read = 0;
+    }
     weft__h2_guard_earn(h2, 1);
     return nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, weft__h2_probe);
 }
@@ -53,12 +55,13 @@ int weft__h2_window_arrived(struct weft__h2 *h2, struct weft__h2_stream *stream,
     if (window->probing) {
         window->round += len;
         if (stream != NULL)
-            stream->round += (uint32_t)len;
+            stream->round += len;
         return 0;
     }
     uint64_t due = (uint64_t)(h2->options.stream_window / 2) * window->patience;
     bool grows = window->size < h2->options.window_max || window->grown < h2->options.window_max;
-    return grows && window->since >= due ? start_probe(h2) : 0;
+    /* Until the peer knows the first windows, they are not what they are taken for. */
+    return h2->settled && grows && window->since >= due ? start_probe(h2) : 0;
 }
 
 static int grow_connection(struct weft__h2 *h2)
@@ -94,9 +97,8 @@ static int grow_stream(struct weft__h2_stream *stream, uint32_t size)
 /* Most of it was used in one round trip, and its owner keeps up. */
 static bool is_too_small(const struct weft__h2_stream *stream)
 {
-    return !stream->over && !stream->ended &&
-           (uint64_t)stream->round * 3 >= (uint64_t)stream->window * 2 &&
-           stream->recv.len <= stream->window / 2;
+    return !stream->over && !stream->ended && stream->round * 3 >= (uint64_t)stream->window * 2 &&
+           stream->read >= stream->round / 2;
 }
 
 int weft__h2_window_probed(struct weft__h2 *h2)
@@ -121,9 +123,13 @@ int weft__h2_window_probed(struct weft__h2 *h2)
             if (is_too_small(stream_of(node)))
                 err = grow_stream(stream_of(node), 2 * stream_of(node)->window);
     }
-    if (window->grown != grown || window->size != size)
+    if (window->grown != grown || window->size != size) {
         window->patience = 1;
-    else if (window->patience < PATIENCE_MAX)
+        return err;
+    }
+    /* One that was measured too high must not end it for ever. */
+    window->best -= window->best / BEST_DECAY;
+    if (window->patience < PATIENCE_MAX)
         window->patience *= 2;
     return err;
 }
@@ -132,6 +138,7 @@ int weft__h2_window_consumed(struct weft__h2_stream *stream, size_t len)
 {
     struct weft__h2 *h2 = stream->h2;
     int err = nghttp2_session_consume_stream(h2->session, stream->id, len);
+    stream->read += len;
     /* A long one begins where the last long one has come to. */
     if (err == 0 && stream->window < h2->window.proven && stream->received >= stream->window / 2)
         err = grow_stream(stream, h2->window.proven);

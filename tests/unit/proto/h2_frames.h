@@ -62,7 +62,10 @@ struct peer_field {
 #define FIELDS(...) ((const struct peer_field[]){__VA_ARGS__, {NULL, NULL}})
 #define STATUS_200  FIELDS({":status", "200"})
 
-/* Makes the session, and feeds it the peer's empty SETTINGS unless raw. */
+/*
+ * Makes the session, and feeds it the peer's empty SETTINGS and the
+ * answer to its own, unless raw.
+ */
 void peer_init(struct peer *peer, const struct weft__h2_options *options, bool raw);
 void peer_done(struct peer *peer);
 
