@@ -37,6 +37,7 @@
 #include <weft/auth.h>
 #include <weft/hooks.h>
 #include <weft/client.h>
+#include <weft/save.h>
 #include <weft/sse.h>
 #include <weft/verbs.h>
 #include <weft/mock.h>

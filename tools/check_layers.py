@@ -49,6 +49,7 @@ HEADER_MODULE = {
     "local": "run",
     "mock": "client",
     "response": "client",
+    "save": "client",
     "scope": "run",
     "serve": "tls",
     "sse": "client",

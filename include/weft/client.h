@@ -178,6 +178,9 @@ typedef struct weft_request_options {
     size_t line_max;
     uint64_t low_speed_limit; /* instead of the client's */
     int64_t low_speed_time;   /* WEFT_FOREVER: the speed is not looked at */
+    const char *upgrade; /* "websocket": asks to go on by this protocol. Where the server agrees the
+                            response has status 101, and its connection may be had by
+                            weft_response_take_stream(); otherwise it is one as any other */
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)

@@ -102,6 +102,45 @@ WEFT_API const char *weft_response_request_method(const weft_response *response)
  */
 WEFT_API const weft_headers *weft_response_request_headers(weft_response *response);
 
+/**
+ * weft_response_link() - where a link of the response leads
+ * @response: borrows.
+ * @rel:      borrows. "next", "prev", "last"; case does not matter.
+ * @ret:      gives, free with weft_free(). Absolute: relative to the URL of the last hop.
+ *
+ * The first one of that relation in the Link fields; links of something else than the response,
+ * with an anchor, do not count.  It may lead to another origin: with a bearer or cookies of the
+ * client that is safe, as those stay where they belong.
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -ENOENT there is none; WEFT_EREMOTE_PROTOCOL it is no URL; -ENOMEM.
+ * Source:   httpx.Response.links; RFC 8288.
+ * Since:    0.1
+ */
+WEFT_API int weft_response_link(const weft_response *response, const char *rel, char **ret);
+
+/**
+ * weft_response_take_stream() - go on by another protocol over the response's connection
+ * @response: borrows. Of status 101, which .upgrade asked for, or of 2xx to CONNECT.
+ * @ret:      gives, free with weft_stream_free().
+ *
+ * Bytes that came behind the head are read first.  The stream has no time-outs and does not belong
+ * to the client any more: its place in the pool is free.  With .limits of the client, which may
+ * bound its bandwidth, it must not outlive those.  Where it is not taken, the connection ends with
+ * the response.
+ *
+ *     err = weft_client_request(client, "CONNECT", "http://proxy:3128/",
+ *                               WEFT_REQUEST(.target = "example.org:22"), &response);
+ *
+ * Suspends: never.
+ * Return:   0, or negative; the response is as it was.
+ * Errors:   -EINVAL it is no such response; WEFT_ECLOSED it was closed, or taken already; -ENOMEM.
+ * Source:   httpx.Response.extensions["network_stream"]; RFC 9110 7.8, 9.3.6.
+ * Since:    0.1
+ */
+WEFT_API int weft_response_take_stream(weft_response *response, weft_stream **ret);
+
 #ifdef __cplusplus
 }
 #endif

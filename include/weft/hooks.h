@@ -22,6 +22,17 @@ typedef struct weft_request_event {
     int redirects;         /* followed before it */
 } weft_request_event;
 
+/* A response before the final one: 103 Early Hints, 102, 100. */
+typedef struct weft_informational_event {
+    size_t size;
+    const char *method; /* lends, as all of these until the function returns */
+    const char *url;    /* with its password, if it has one */
+    int status;
+    const weft_headers *headers;
+    int attempt;
+    int redirects;
+} weft_informational_event;
+
 /* What happened to a connection of the client. */
 typedef enum weft_trace_kind {
     WEFT_TRACE_CONNECTING = 1,     /* no idle connection was there: DNS, TCP, TLS begin */
@@ -76,6 +87,9 @@ typedef struct weft_hooks {
        of its query whose names look like those of secrets are not shown.  It must not suspend. */
     void (*log)(void *userdata, const char *line);
     void *userdata; /* keeps until the client is freed; of all of them */
+    /* At each 1xx but 101, before the final response, while a large body may still be going out.
+       0, or an error, which ends the call.  It must not suspend. */
+    int (*on_informational)(void *userdata, const weft_informational_event *event);
 } weft_hooks;
 #define WEFT_HOOKS(...) WEFT_OPTIONS(weft_hooks, __VA_ARGS__)
 

@@ -52,6 +52,7 @@
     X(H1_FIELD, 65536, "bytes of one field line")                                                  \
     X(H1_CHUNK_LINE, 1024, "bytes of a chunk-size line, extensions included")                      \
     X(H1_CHUNK_OVERHEAD, 16384, "bytes of chunk framing beyond a tenth of the body")               \
+    X(FILENAME, 200, "bytes of a file name that a server proposes")                                \
     X(H1_TRAILERS, 16384, "bytes of a trailer section")                                            \
     X(H1_TRAILER_FIELDS, 64, "fields of a trailer section")                                        \
     X(HEADERS, 16 * 1024 * 1024, "bytes of one set of header fields")                              \

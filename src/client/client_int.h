@@ -23,6 +23,9 @@
  *   response_text.c  its body as text: which encoding
  *   response_iter.c  its body in pieces: bytes, text, lines
  *   exchange.c  how it came: times, the connection, the request as it was sent
+ *   upgrade.c   its connection taken over by the caller, after 101 or CONNECT
+ *   links.c     where its Link fields lead
+ *   save.c      its body in a file
  *   decode.c    its content codings undone
  *
  * A client is immutable but for its list of pools, its TLS context and what it knows of origins'
@@ -473,6 +476,7 @@ void weft__auth_leave(struct weft__call *call);
 
 /* The functions of the client's options, where there are any. */
 int weft__hooks_request(struct weft__call *call);
+int weft__hooks_informational(const struct weft__call *call, const struct weft__h1_head *head);
 int weft__hooks_response(const struct weft__call *call, weft_response *response);
 void weft__hooks_log(const struct weft__call *call, int result, int status, int64_t began);
 void weft__hooks_trace(const struct weft__call *call, weft_trace_kind kind, int result);
@@ -587,6 +591,7 @@ struct weft_response {
     bool text_made;    /* text, or the content, is known to be the text */
     bool encoding_set; /* by the caller, who is asked first */
     bool closed;       /* by the caller */
+    bool tunnel;       /* the connection is no longer HTTP's, and may be taken */
     bool was_coded;    /* what is in memory is not what came */
     bool loading;      /* ... or is being read there */
     bool begun;        /* decoder is set, if there is one */
@@ -616,6 +621,16 @@ void weft__limited_end(struct weft__conn *conn);
 /* From the head that conn has parsed; the response has the connection then, on failure too. */
 int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool reusable,
                        weft_response **ret);
+/* CONNECT needs a target, and is not redirected. */
+int weft__upgrade_check(struct weft__call *call);
+/* Does the call ask for a connection that it may take? */
+bool weft__upgrade_wanted(const struct weft__call *call);
+/* Does a 101 agree to what the call has asked for? */
+bool weft__upgrade_is_good(const struct weft__call *call, const struct weft__h1_head *head);
+/* The fields that ask for it. */
+int weft__upgrade_set_fields(struct weft__call *call);
+/* After this head the connection is not HTTP's any more. */
+bool weft__upgrade_is_tunnel(const struct weft__call *call, const struct weft__h1_head *head);
 /* The fields of the request that the response answers. */
 int weft__response_keep_request(weft_response *response, struct weft__call *call);
 void weft__response_drop_request(weft_response *response);

@@ -62,13 +62,16 @@ static int read_head(struct reading *reading)
             continue;
         }
         conn->in_start += (size_t)n;
-        if (conn->head.status == 101)
+        if (conn->head.status == 101 && !weft__upgrade_is_good(reading->call, &conn->head))
             return weft__fail(WEFT_EREMOTE_PROTOCOL, "the server changes to a protocol that "
                                                      "nobody asked for");
-        if (conn->head.status >= 200) {
+        if (conn->head.status >= 200 || conn->head.status == 101) {
             reading->done = true;
             return 0;
         }
+        int err = weft__hooks_informational(reading->call, &conn->head);
+        if (err < 0)
+            return err;
         reading->wanted = reading->wanted || conn->head.status == 100;
         if (++reading->interim > WEFT__LIMIT_H1_INTERIM)
             return weft__fail(WEFT_EREMOTE_PROTOCOL, "more than %d interim responses",
@@ -201,6 +204,9 @@ int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *re
     int write_error = err;
     if (err == 0 || (!whole && may_have_answered(err) && !reading.failed))
         err = read_head(&reading);
+    if (err == 0 && conn->head.status == 101 && !whole)
+        err = weft__fail(WEFT_EREMOTE_PROTOCOL,
+                         "the server changes the protocol in the middle of the request");
     *ret_answered = reading.answered;
     *ret_reusable = whole && err == 0 && conn->head.keep_alive && !call->close;
     if (err < 0 && write_error < 0 && err != -ECANCELED)

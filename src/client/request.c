@@ -352,7 +352,7 @@ int weft__request_set_headers(struct weft__call *call)
     call->close = client->close;
     call->expects = false;
     if (options->headers == NULL && call->content_type == NULL && !userinfo &&
-        options->idempotency_key == NULL && !has_content(call))
+        options->idempotency_key == NULL && !weft__upgrade_wanted(call) && !has_content(call))
         return 0;
     weft__headers_reset(&call->own);
     int err = weft__headers_append_all(&call->own, common);
@@ -369,6 +369,8 @@ int weft__request_set_headers(struct weft__call *call)
         err = set_idempotency_key(call);
     if (err == 0)
         err = set_expectation(call);
+    if (err == 0)
+        err = weft__upgrade_set_fields(call);
     if (err == 0 && userinfo && weft_headers_get(&call->own, "authorization") == NULL)
         err = weft_headers_set(&call->own, "Authorization", call->userinfo);
     if (err == 0 && call->redirects > 0)
@@ -423,8 +425,6 @@ static int check_method(const struct weft__call *call)
                           WEFT__METHOD_MAX);
     if (!weft__chars_all(call->method, len, WEFT__CHAR_TOKEN))
         return weft__fail(WEFT_ELOCAL_PROTOCOL, "the method is not a token");
-    if (strcmp(call->method, "CONNECT") == 0)
-        return weft__fail(WEFT_ELOCAL_PROTOCOL, "CONNECT is not a request for a resource");
     return 0;
 }
 
@@ -458,6 +458,8 @@ int weft__request_init(struct weft__call *call, const char *url)
         err = merge_settings(&call->settings, call->options);
     if (err == 0)
         err = check_target(call->options->target);
+    if (err == 0)
+        err = weft__upgrade_check(call);
     if (err == 0 && url == NULL)
         err = weft__fail(-EINVAL, "a request without a URL");
     if (err == 0)

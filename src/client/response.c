@@ -93,7 +93,8 @@ int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool re
     }
     memset(response, 0, offsetof(weft_response, headers));
     response->conn = conn;
-    response->reusable = reusable;
+    response->tunnel = weft__upgrade_is_tunnel(call, &conn->head);
+    response->reusable = reusable && !response->tunnel;
     int err = fill(response, conn, call);
     if (err < 0) {
         leave_connection(response, false);
@@ -102,7 +103,7 @@ int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool re
     }
     weft__limited_feed(conn, response);
     response->elapsed = 0;
-    if (response->body.ended)
+    if (response->body.ended && !response->tunnel)
         leave_connection(response, true);
     *ret = response;
     return 0;
@@ -264,7 +265,7 @@ static int load(weft_response *response)
 int weft__response_load(weft_response *response)
 {
     int err = 0;
-    if (response->conn != NULL) {
+    if (response->conn != NULL && !response->tunnel) {
         err = load(response);
         response->was_coded = response->decoder != NULL;
         weft__decoder_free(response->decoder);
@@ -397,7 +398,7 @@ int64_t weft__response_read(weft_response *response, void *data, size_t len)
     if (response->error < 0)
         return weft__fail_with(response->error, "%s %s: an earlier read failed", response->method,
                                weft_url_redacted(response->url));
-    if (response->conn == NULL || len == 0)
+    if (response->conn == NULL || response->tunnel || len == 0)
         return 0;
     int64_t n = read_in_time(response, data, len);
     if (n < 0)

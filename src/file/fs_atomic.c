@@ -189,3 +189,21 @@ int weft_write_atomic(const char *path, const void *data, size_t len,
     weft__fs_options(&a.options, sizeof a.options, options);
     return weft__fs_run_long(run_atomic, &a.job);
 }
+
+/* ---- for those who write the temporary file themselves ---- */
+
+static int run_sync_parent(void *arg)
+{
+    const char *path = arg;
+    const char *name;
+    int folder = weft__fs_open_parent(path, &name);
+    int err = folder < 0 ? folder : WEFT__FS_TRY("fsync", fsync(folder));
+    if (folder >= 0)
+        close(folder);
+    return err < 0 ? weft__fs_fail(err, "sync the folder of %s", path) : 0;
+}
+
+int weft__fs_sync_parent(const char *path)
+{
+    return weft__fs_run(run_sync_parent, (void *)(uintptr_t)path);
+}

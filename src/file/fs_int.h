@@ -72,6 +72,8 @@ int weft__fs_fail(int err, const char *format, ...) __attribute__((format(printf
 size_t weft__fs_dir_len(const char *path);
 /* A descriptor for the folder in which path stands; *ret_name points into path. */
 int weft__fs_open_parent(const char *path, const char **ret_name);
+/* So that the name lives through a power failure; with a message. */
+int weft__fs_sync_parent(const char *path);
 void weft__fs_stat_fill(const struct statx *from, weft_stat_result *ret);
 weft_kind weft__fs_kind_of_mode(unsigned mode);
 /* statx without a message. */

@@ -58,6 +58,8 @@ static void take_params(struct weft__text *rest, struct weft__link *link)
             link->rel = value;
             found = true;
         }
+        if (weft__ieq_n(name.data, name.len, "anchor", 6))
+            link->anchored = true;
     }
     link->params.len = (size_t)(rest->data - link->params.data);
 }

@@ -11,6 +11,7 @@ struct weft__link {
     struct weft__text target; /* a reference, to be resolved against the response's URL */
     struct weft__text rel;    /* relation types with spaces between them; nothing: none */
     struct weft__text params; /* all parameters as they stand */
+    bool anchored;            /* it is a link of something else than the response */
 };
 
 /* The next link of a field value; what is no link is passed over. */

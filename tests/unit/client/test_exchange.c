@@ -203,7 +203,7 @@ VIRTUAL_TEST(timings_count_what_was_before)
         {GOOD, .takes = WEFT_MS(5)}};
     weft_response *response;
     weft_timings times;
-    BEGIN(NULL, .follow_redirects = WEFT_ON,
+    BEGIN(.follow_redirects = WEFT_ON,
           .retry = WEFT_RETRY(.wait = {WEFT_WAIT_FIXED, .min = WEFT_MS(100)}));
     ASSERT_OK(weft_client_get(world.client, URL, NULL, &response));
     weft_response_timings(response, &times);
@@ -235,7 +235,7 @@ VIRTUAL_TEST(timings_have_the_wait_for_a_connection)
 {
     static const struct wire_answer answers[] = {{GOOD, .takes = WEFT_MS(8)}};
     weft_group group;
-    BEGIN(NULL, .max_connections = 1);
+    BEGIN(.max_connections = 1);
     struct second calls[2] = {{.client = world.client}, {.client = world.client}};
     ASSERT_OK(weft_group_init(&group, NULL));
     ASSERT_OK(weft_group_spawn(&group, get_second, &calls[0]));
@@ -258,7 +258,7 @@ VIRTUAL_TEST(request_of_a_response_is_as_it_was_sent)
 {
     static const struct wire_answer answers[] = {{GOOD}};
     weft_response *response;
-    BEGIN(NULL, .bearer = "t", .user_agent = "x");
+    BEGIN(.bearer = "t", .user_agent = "x");
     for (int i = 0; i < 3; i++) {
         const weft_request_options *options =
             i == 0 ? NULL
@@ -286,7 +286,7 @@ VIRTUAL_TEST(request_of_each_hop_is_its_own)
 {
     static const struct wire_answer answers[] = {{AWAY}, {GOOD}};
     weft_response *response;
-    BEGIN(NULL, .bearer = "t", .follow_redirects = WEFT_ON);
+    BEGIN(.bearer = "t", .follow_redirects = WEFT_ON);
     ASSERT_OK(weft_client_post(world.client, URL, WEFT_REQUEST(.text = "abc"), &response));
     ASSERT_STR_EQ(weft_response_request_method(response), "GET");
     ASSERT(sent(response, "authorization") == NULL);
@@ -306,7 +306,7 @@ VIRTUAL_TEST(request_after_the_client_was_freed_is_still_known)
 {
     static const struct wire_answer answers[] = {{GOOD}};
     weft_response *response;
-    BEGIN(NULL, .user_agent = "x");
+    BEGIN(.user_agent = "x");
     ASSERT_OK(weft_client_get(world.client, URL, NULL, &response));
     end(&world);
     ASSERT_STR_EQ(sent(response, "user-agent"), "x");
@@ -317,7 +317,7 @@ VIRTUAL_TEST(request_of_a_hedged_call_is_known)
 {
     static const struct wire_answer answers[] = {{GOOD, .takes = WEFT_SEC(1)}, {GOOD}};
     weft_response *response;
-    BEGIN(NULL, .retry = WEFT_RETRY(.hedge_after = WEFT_MS(10)));
+    BEGIN(.retry = WEFT_RETRY(.hedge_after = WEFT_MS(10)));
     ASSERT_OK(
         weft_client_get(world.client, URL, WEFT_REQUEST(.headers = PAIRS({"A", "1"})), &response));
     ASSERT_STR_EQ(sent(response, "a"), "1");
@@ -332,7 +332,7 @@ VIRTUAL_TEST(trailers_are_there_once_the_body_is_over)
         {CHUNKED "0\r\n\r\n"}};
     weft_response *response;
     char data[16];
-    BEGIN(NULL, .user_agent = "x");
+    BEGIN(.user_agent = "x");
     ASSERT_OK(weft_client_stream(world.client, "GET", URL, NULL, &response));
     ASSERT_INT_EQ(weft_headers_count(weft_response_trailers(response)), 0);
     while (weft_response_read(response, data, sizeof data) > 0)
@@ -363,7 +363,7 @@ static int get_with_trailers(size_t fields, size_t bytes)
                                 (int)(bytes / fields), 0);
     snprintf(text + len, sizeof text - len, "\r\n");
     weft_response *response;
-    BEGIN(NULL, .user_agent = "x");
+    BEGIN(.user_agent = "x");
     int err = weft_client_get(world.client, URL, NULL, &response);
     if (err == 0) {
         err = (int)weft_headers_count(weft_response_trailers(response));

@@ -222,7 +222,7 @@ VIRTUAL_TEST(trace_tells_when_connections_are_closed)
         {GOOD}};
     struct seen seen = {0};
     weft_response *response;
-    BEGIN(NULL, ALL);
+    BEGIN(ALL);
     ASSERT_INT_EQ(GET(), 200);
     ASSERT_STR_HAS(seen.trace,
                    "answered example.org 200\nbody example.org 0\nclosed example.org 0\n");
@@ -243,7 +243,7 @@ VIRTUAL_TEST(trace_is_silent_once_its_client_is_freed)
         {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"}};
     struct seen seen = {0};
     weft_response *response;
-    BEGIN(NULL, ALL);
+    BEGIN(ALL);
     ASSERT_OK(weft_client_stream(world.client, "GET", URL, NULL, &response));
     seen.trace[0] = '\0';
     end(&world);
