@@ -25,7 +25,7 @@ bench: all
 	@meson test -C build --benchmark --verbose
 
 install: all
-	@meson install -C build --no-rebuild
+	@tools/install.sh $(PREFIX)
 
 check-asan: setup
 	@tools/check_build.sh asan

@@ -266,6 +266,11 @@ int args_parse(struct args *args, int argc, char **argv)
         args->verb = VERB_SERVE;
     if (args->verb != VERB_REQUEST)
         next++;
+    /* As for other programs with verbs; hosts of these names have a scheme, a port or a path. */
+    if (argc == 2) {
+        args->help = !strcmp(argv[1], "help");
+        args->version = !strcmp(argv[1], "version");
+    }
     bool words_only = false;
     while (*next) {
         char *word = *next++;

@@ -32,12 +32,28 @@ static bool is_method(const char *word)
     return *word && strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == strlen(word);
 }
 
+/* Alone, such a word is no host. */
+static bool is_known_method(const char *word)
+{
+    static const char *const known[] = {"GET",   "HEAD",   "POST",    "PUT",
+                                        "PATCH", "DELETE", "OPTIONS", "QUERY"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (!strcmp(word, known[i]))
+            return true;
+    }
+    return false;
+}
+
 static enum exit_code take_words(struct request *request)
 {
     const struct texts *words = &request->args->words;
     size_t n = words->n;
     if (!n) {
         complain("no URL given (see weft --help)");
+        return EXIT_USAGE;
+    }
+    if (n == 1 && is_known_method(words->items[0])) {
+        complain("no URL given after the method %s", words->items[0]);
         return EXIT_USAGE;
     }
     request->method = request->args->method;

@@ -26,6 +26,7 @@ def usage():
     fails(2, "option --rate belongs to weft fetch", "--rate", "2", "http://h/")
     fails(2, "-o expects FILE after it", "http://h/", "-o")
     fails(2, "no URL given (see weft --help)", "-v")
+    fails(2, "no URL given after the method POST", "POST")
     fails(2, "'b' is one word too many", "http://h/", "b")
     fails(2, "'http://h/' is one word too many (a method is written in capitals)", "get", "http://h/")
     fails(2, "two methods given: GET and -X PUT", "-X", "PUT", "GET", "http://h/")

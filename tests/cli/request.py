@@ -291,6 +291,8 @@ def help_and_version_are_written_to_stdout():
         tap.equal((done.returncode, done.stderr), (0, b""))
         tap.has(done.stdout, b"--help")
     tap.equal(weft("--version").stdout[:5], b"weft ")
+    tap.equal(weft("help").stdout, weft("--help").stdout)
+    tap.equal(weft("version").stdout, weft("--version").stdout)
     tap.equal(weft().returncode, 2)
 
 
