@@ -44,7 +44,7 @@ typedef struct weft_client_options {
     size_t max_idle;         /* kept for reuse; default 20 */
     int64_t idle_timeout;    /* default 5 s */
     uint64_t body_max;       /* of a response read into memory, decoded; default 1 GiB */
-    bool http2;              /* reserved for HTTP/2 by ALPN */
+    bool http2;              /* HTTP/2 with servers that want it too, over TLS by ALPN */
     bool insecure_no_verify; /* accept any certificate: for tests only */
     const char *ca_file;     /* PEM, instead of the system's store */
     const char *ca_dir;
@@ -95,6 +95,11 @@ typedef struct weft_client_options {
     const weft_tls_options
         *proxy_tls; /* copies. For https proxies; default that of servers, without
                                           its certificate, pins and ocsp */
+    int http1;             /* WEFT_OFF: HTTP/2 and nothing else: over http at once, as the server is
+                              known to speak it; over https it must agree by ALPN; default on */
+    int64_t ping_interval; /* of silence on an HTTP/2 connection, after which it is asked for a
+                              sign of life; default never */
+    int64_t ping_timeout;  /* for that; then its calls fail with WEFT_EREAD_TIMEOUT; default 5 s */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 

@@ -337,11 +337,14 @@ static int send_pieces(weft_stream *stream, struct weft__call *call, char *buffe
 {
     uint64_t size = call->source.size;
     bool chunked = !call->source.sized;
+    bool framed = chunked && call->framed;
     uint64_t left = chunked ? UINT64_MAX : size;
     while (left > 0) {
         int64_t n = next_piece(call, buffer, left < PIECE ? (size_t)left : PIECE);
         if (n < 0)
             return (int)n;
+        if (n == 0 && chunked && !framed)
+            return 0;
         if (n == 0 && chunked)
             return weft_stream_write(stream, WEFT__CHUNK_END, sizeof WEFT__CHUNK_END - 1);
         if (n == 0) {
@@ -349,7 +352,7 @@ static int send_pieces(weft_stream *stream, struct weft__call *call, char *buffe
             return weft__fail(WEFT_ELOCAL_PROTOCOL, "the request body ended after %ju of %ju bytes",
                               (uintmax_t)(size - left), (uintmax_t)size);
         }
-        int err = send_piece(stream, buffer, (size_t)n, chunked);
+        int err = send_piece(stream, buffer, (size_t)n, framed);
         if (err == 0)
             err = tell(call, (size_t)n);
         if (err < 0)

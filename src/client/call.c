@@ -11,10 +11,18 @@
 
 #include "base/alloc.h"
 #include "client/client_int.h"
+#include "client/h2_int.h"
 #include "proto/method.h"
 #include "proto/url.h"
 
 /* ---- one attempt ---- */
+
+/* Of one request on a connection. */
+struct outcome {
+    bool reused;   /* the connection had been there before */
+    bool answered; /* something of a response has come */
+    bool reusable;
+};
 
 /*
  * RFC 9112 9.3.1: a server may close an idle connection while a request is on its way.  Then
@@ -69,6 +77,13 @@ static int acquire(struct weft__call *call, struct weft__conn **ret)
             err = permitted(call, &conn);
         if (err < 0)
             return err;
+        if (call->fresh && conn->light) {
+            weft__pool_h2_leave(conn);
+            weft__pool_drop(conn);
+            continue;
+        }
+        if (call->fresh && conn->stream != NULL)
+            weft__conn_shut(conn);
         if (paused_for(call) == 0)
             break;
         if (conn->stream != NULL)
@@ -90,37 +105,40 @@ static int exchange_on(struct weft__call *call, struct weft__conn *conn, bool *r
     conn->low_time = call->settings.low_speed_time;
     conn->low_bytes = 0;
     conn->low_waited = 0;
-    int err = weft__h1_exchange(conn, call, ret_answered, ret_reusable);
+    int err = conn->light ? weft__h2_exchange(conn, call, ret_answered, ret_reusable)
+                          : weft__h1_exchange(conn, call, ret_answered, ret_reusable);
     if (err < 0)
         call->avoid = call->peer;
     return err;
 }
 
-static int open_connection(struct weft__conn *conn, struct weft__call *call)
+/* In an empty slot, which may become that of a connection that others use too. */
+static int open_connection(struct weft__conn **conn, struct weft__call *call)
 {
+    bool h2 = false;
     call->moments.reused = false;
     call->moments.connection = 0;
     call->moments.ready = weft_now();
     weft__hooks_trace(call, WEFT_TRACE_CONNECTING, 0);
-    int err = weft__conn_open(conn, call);
-    if (err < 0)
-        return err;
-    call->moments.opened = conn->opened_at;
-    call->moments.connection = conn->info->id;
-    weft__hooks_trace(call, WEFT_TRACE_CONNECTED, 0);
-    return 0;
+    int err = weft__conn_open(*conn, call, &h2);
+    if (err == 0) {
+        call->moments.opened = (*conn)->opened_at;
+        call->moments.connection = (*conn)->info->id;
+        weft__hooks_trace(call, WEFT_TRACE_CONNECTED, 0);
+    }
+    return weft__pool_opened(conn, err, h2);
 }
 
 /* Once more, on a new connection. */
-static int exchange_anew(struct weft__call *call, struct weft__conn *conn, bool *ret_answered,
+static int exchange_anew(struct weft__call *call, struct weft__conn **conn, bool *ret_answered,
                          bool *ret_reusable)
 {
-    weft__conn_shut(conn);
+    weft__conn_shut(*conn);
     call->moments.begun = weft__call_moment(call);
     int err = weft__body_prepare(call);
     if (err == 0)
         err = open_connection(conn, call);
-    return err < 0 ? err : exchange_on(call, conn, ret_answered, ret_reusable);
+    return err < 0 ? err : exchange_on(call, *conn, ret_answered, ret_reusable);
 }
 
 /* RFC 9110 10.1.1: whoever knows nothing of expectations is asked without. */
@@ -129,40 +147,74 @@ static bool is_unexpected(const struct weft__call *call, const struct weft__conn
     return call->expects && conn->head.status == 417 && weft__body_can_repeat(call);
 }
 
-static int exchange_once(struct weft__call *call, weft_response **ret)
+/* A connection, and one request on it; *conn is NULL where there was none. */
+static int exchange_first(struct weft__call *call, struct weft__conn **conn, struct outcome *ret)
 {
-    struct weft__conn *conn;
-    bool answered = false;
-    bool reusable = false;
-    call->sent = false;
-    call->peer.len = 0;
+    *conn = NULL;
+    *ret = (struct outcome){.answered = false};
     call->moments = (struct weft__moments){.begun = weft__call_moment(call), .dns = -1, .tls = -1};
     int err = weft__body_prepare(call);
-    if (err < 0)
-        return err;
-    err = acquire(call, &conn);
+    if (err == 0)
+        err = acquire(call, conn);
     if (err < 0)
         return err;
     call->moments.ready = call->moments.opened = weft__call_moment(call);
     call->moments.reused = true;
-    if (call->fresh && conn->stream != NULL)
-        weft__conn_shut(conn);
     call->fresh = false;
-    bool reused = conn->stream != NULL;
-    if (reused) {
-        call->moments.connection = conn->info->id;
+    ret->reused = (*conn)->stream != NULL;
+    if (ret->reused) {
+        call->moments.connection = (*conn)->info->id;
         weft__hooks_trace(call, WEFT_TRACE_REUSED, 0);
     } else {
         err = open_connection(conn, call);
     }
-    if (err == 0)
-        err = exchange_on(call, conn, &answered, &reusable);
-    if (err < 0 && reused && is_stale(call, err, answered))
-        err = exchange_anew(call, conn, &answered, &reusable);
+    return err < 0 ? err : exchange_on(call, *conn, &ret->answered, &ret->reusable);
+}
+
+/* On HTTP/1.1 a second request needs a connection of its own, in the same slot. */
+static int exchange_h1(struct weft__call *call, struct weft__conn **conn, int err,
+                       struct outcome *outcome)
+{
+    if (err < 0 && outcome->reused && is_stale(call, err, outcome->answered))
+        err = exchange_anew(call, conn, &outcome->answered, &outcome->reusable);
+    if (err == 0 && is_unexpected(call, *conn)) {
+        weft__request_drop_expectation(call);
+        err = exchange_anew(call, conn, &outcome->answered, &outcome->reusable);
+    }
+    return err;
+}
+
+/* May the request be sent again at once, on whatever connection there is then? */
+static bool is_worth_another(struct weft__call *call, struct weft__conn *conn, int err,
+                             const struct outcome *outcome)
+{
     if (err == 0 && is_unexpected(call, conn)) {
         weft__request_drop_expectation(call);
-        err = exchange_anew(call, conn, &answered, &reusable);
+        return true;
     }
+    if (err == 0 || call->body_failed || !weft__body_can_repeat(call))
+        return false;
+    return weft__h2_may_repeat(conn, err) ||
+           (outcome->reused && is_stale(call, err, outcome->answered));
+}
+
+static int exchange_once(struct weft__call *call, weft_response **ret)
+{
+    struct weft__conn *conn;
+    struct outcome outcome;
+    call->sent = false;
+    call->peer.len = 0;
+    int err = exchange_first(call, &conn, &outcome);
+    for (int n = 0; conn != NULL && conn->light; n++) {
+        if (n == WEFT__LIMIT_H2_REPEATS || !is_worth_another(call, conn, err, &outcome))
+            break;
+        weft__pool_drop(conn);
+        err = exchange_first(call, &conn, &outcome);
+    }
+    if (conn == NULL)
+        return err;
+    if (!conn->light)
+        err = exchange_h1(call, &conn, err, &outcome);
     if (err < 0) {
         weft__hooks_trace(call, WEFT_TRACE_FAILED, err);
         weft__pool_drop(conn);
@@ -170,7 +222,7 @@ static int exchange_once(struct weft__call *call, weft_response **ret)
     }
     weft__hooks_trace(call, WEFT_TRACE_ANSWERED, conn->head.status);
     weft_response *response;
-    err = weft__response_new(conn, call, reusable, &response);
+    err = weft__response_new(conn, call, outcome.reusable, &response);
     if (err < 0)
         return err;
     err = weft__call_receive_cookies(call, response);

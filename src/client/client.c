@@ -302,6 +302,12 @@ static int configure(weft_client *client, const weft_client_options *options)
                    ? options->hooks->size
                    : sizeof client->hooks);
     client->https_only = options->https_only;
+    if (options->http1 == WEFT_OFF)
+        client->http = WEFT__HTTP_2;
+    else if (options->http2)
+        client->http = WEFT__HTTP_ANY;
+    client->ping_interval = options->ping_interval;
+    client->ping_timeout = options->ping_timeout > 0 ? options->ping_timeout : WEFT_SEC(5);
     return err;
 }
 
@@ -383,13 +389,25 @@ static struct weft__pool *close_pools(weft_client *client)
     return own;
 }
 
+/* In plain code nobody else turns the loop, by which the tasks of connections end. */
+static void finish(struct weft__pool *pool)
+{
+    const struct weft_task *native = &pool->loop->native;
+    if (weft__self() == native && native->state == TASK_RUNNING)
+        weft__pool_finish(pool);
+}
+
 void weft_client_free(weft_client *client)
 {
     if (client == NULL)
         return;
     struct weft__pool *own = close_pools(client);
-    if (own != NULL)
+    if (own != NULL) {
+        weft__pool_enter(own);
         weft__pool_close(own);
+        finish(own);
+        weft__pool_leave(own);
+    }
     weft__client_unref(client);
 }
 
@@ -405,6 +423,7 @@ int weft_client_close(weft_client *client, weft_client_closing how)
     weft__pool_close(own);
     if (how == WEFT_CLOSE_DRAIN)
         err = weft__pool_drain(own);
+    finish(own);
     weft__pool_leave(own);
     return err;
 }
@@ -466,14 +485,15 @@ void weft__client_forget_pool(const struct weft__pool *pool)
 /* A proxy is not the server: neither certificate nor pins of ours are for it. */
 static int make_tls(const weft_client *client, enum weft__tls_kind kind, weft_tls **ret)
 {
-    static const char *const http[] = {"http/1.1", NULL};
+    static const char *const protocols[] = {"h2", "http/1.1", NULL};
+    static const char *const h2[] = {"h2", NULL};
     weft_tls_options all = *client->tls_options;
     if (kind == WEFT__TLS_PROXY && client->proxy_tls != NULL) {
         all = *client->proxy_tls;
         all.alpn = NULL;
         return weft_tls_new_client(&all, ret);
     }
-    if (kind != WEFT__TLS_HOME) {
+    if (kind != WEFT__TLS_HOME && kind != WEFT__TLS_HOME_H1) {
         all.cert_file = NULL;
         all.key_file = NULL;
         all.key_password = NULL;
@@ -482,8 +502,10 @@ static int make_tls(const weft_client *client, enum weft__tls_kind kind, weft_tl
         all.pins = NULL;
         all.alpn = NULL;
         all.ocsp = false;
+    } else if (kind == WEFT__TLS_HOME_H1 || kind == WEFT__TLS_GUEST_H1) {
+        all.alpn = protocols + 1;
     } else if (all.alpn == NULL) {
-        all.alpn = http;
+        all.alpn = client->http == WEFT__HTTP_2 ? h2 : protocols + (client->http == WEFT__HTTP_1);
     }
     return weft_tls_new_client(&all, ret);
 }

@@ -10,6 +10,7 @@
  *   pool.c      connections of one loop: slots, idle ones, who waits
  *   conn.c      one connection: dialling, its buffer, its errors
  *   conn_h1.c   one exchange over it
+ *   h2_int.h    HTTP/2: connections that many calls use
  *   cookies.c, cookies_call.c   the jar, and what calls put into it and take
  *   auth.c, auth_digest.c, auth_token.c   who speaks for a call, and how
  *   hooks.c     functions that see requests and responses
@@ -85,7 +86,11 @@ struct weft__pool_limits {
     int64_t idle_timeout;
 };
 
+/* What is spoken; what a server is found to speak. */
+enum weft__http { WEFT__HTTP_1, WEFT__HTTP_ANY, WEFT__HTTP_2 };
+
 struct weft__pool;
+struct weft__h2_conn;
 struct weft__decoder;
 struct weft__iter;
 
@@ -123,6 +128,9 @@ struct weft_client {
     bool https_only;
     weft_hooks hooks;
     bool close; /* the default fields say "Connection: close" */
+    enum weft__http http;
+    int64_t ping_interval; /* 0: none */
+    int64_t ping_timeout;
 
     /* Instead of DNS, TCP and, but for a URL behind a proxy, TLS; set before the first call. */
     int (*dial)(void *userdata, const weft_url *url, weft_stream **ret);
@@ -199,11 +207,14 @@ struct weft__conn {
     size_t in_end;
     weft_limits *permit_of; /* whose permit the slot's user holds; NULL: none */
     int64_t permit_since;
-    bool refused; /* no answer, or one that asks for fewer requests */
+    bool refused;                 /* no answer, or one that asks for fewer requests */
+    struct weft__h2_conn *shared; /* the HTTP/2 connection in the slot, or whose stream it has */
+    bool light;                   /* it has a stream of a connection, and is no slot */
+    bool opener;                  /* others wait to see what its connection will be */
 };
 
-/* Fills an empty slot: DNS, TCP and TLS within one time. */
-int weft__conn_open(struct weft__conn *conn, struct weft__call *call);
+/* Fills an empty slot: DNS, TCP and TLS within one time.  ret_h2: what it speaks. */
+int weft__conn_open(struct weft__conn *conn, struct weft__call *call, bool *ret_h2);
 int weft__conn_info_new(weft_stream *stream, const struct weft__way *way,
                         struct weft__conn_info **ret);
 void weft__conn_info_unref(struct weft__conn_info *info); /* NULL is allowed */
@@ -227,6 +238,8 @@ static inline size_t weft__conn_available(const struct weft__conn *conn)
 {
     return conn->in_end - conn->in_start;
 }
+/* The error of a response that comes at less than low_limit. */
+int weft__conn_too_slow(const struct weft__conn *conn, double speed);
 /* "127.0.0.1:80" of the peer, or the origin where that is not known. */
 enum { WEFT__PEER_TEXT = 300 };
 const char *weft__conn_peer(const struct weft__conn *conn, char text[WEFT__PEER_TEXT]);
@@ -236,9 +249,15 @@ const char *weft__conn_peer(const struct weft__conn *conn, char text[WEFT__PEER_
 struct weft__origin {
     struct weft__origin *next; /* of the same bucket */
     struct weft__list idle;
-    struct weft__list waiting; /* for the origin's own limit */
-    size_t claims;             /* slots, and waiters for one that only the pool's limit holds up */
-    size_t users;              /* connections and waiters: at 0 it goes */
+    struct weft__list waiting;   /* for the origin's own limit */
+    struct weft__list undecided; /* for what the connection that is being made will be */
+    struct weft__list waiters;   /* all who wait, in order of arrival */
+    struct weft__list shared;    /* HTTP/2 connections that take streams */
+    size_t opening;              /* connections that may become HTTP/2 */
+    enum weft__http http;        /* ANY: not known yet */
+    bool refuses_h2;             /* it has said that it wants HTTP/1.1 */
+    size_t claims; /* slots, and waiters for one that only the pool's limit holds up */
+    size_t users;  /* connections and waiters: at 0 it goes */
     uint32_t hash;
     uint16_t port;
     bool secure;
@@ -271,6 +290,12 @@ struct weft__pool {
     struct weft__timer timer;  /* of the oldest idle connection */
     struct weft__spare *spare; /* input buffers */
     size_t n_spare;
+    struct weft__list shared; /* HTTP/2 connections, those that have ended too */
+    size_t n_shared;          /* of them, those whose tasks run */
+    struct weft__list enders; /* who wait for the end of those tasks */
+    size_t n_lights;
+    struct weft__list spare_lights;
+    size_t n_spare_lights;
     bool closed;
     bool aborted;    /* closed, and its calls were ended */
     bool remote;     /* under the client's lock: post is, or will be, on its way */
@@ -297,6 +322,13 @@ void weft__pool_leave(struct weft__pool *pool);
  */
 int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, const struct weft__way *way,
                        int64_t timeout, struct weft__conn **ret);
+/*
+ * The empty slot was to be filled: err says how that went, h2 what it speaks.  Then *conn has a
+ * stream of it, and the slot belongs to the connection.
+ */
+int weft__pool_opened(struct weft__conn **conn, int err, bool h2);
+/* Of a closed pool, in plain code: its HTTP/2 connections end, which takes turns of the loop. */
+void weft__pool_finish(struct weft__pool *pool);
 /* The connection is at the end of a message, and another may follow. */
 void weft__pool_release(struct weft__conn *conn, int64_t now);
 /* The connection, if there is one, is not to be used again. */
@@ -371,6 +403,7 @@ struct weft__call {
     bool reads_body;          /* piece by piece, from the caller's function or stream */
     bool body_used;           /* something of it was asked for since it began */
     bool body_failed;         /* the caller's fault: nothing is retried */
+    bool framed;              /* where its length is not known it is sent in chunks */
     bool stream;              /* the body is left to the caller */
     bool foreign;             /* a redirect has left the origin that credentials are for */
     bool became_get;          /* a redirect has made it one */
@@ -553,7 +586,8 @@ struct weft_response {
     struct weft__conn *conn; /* while the body is not over */
     weft_url *url;
     const char *reason;
-    char *own_reason; /* where it is not the status's usual one */
+    const char *version; /* "HTTP/2" */
+    char *own_reason;    /* where it is not the status's usual one */
     struct weft__conn_info *info;
     struct weft__moments moments;
     weft_client *client;             /* held where sent_common is its own */
@@ -577,7 +611,6 @@ struct weft_response {
     uint64_t body_max;
     uint64_t given; /* bytes of the body that were given out */
     int status;
-    int minor;
     int attempts;
     int redirects;
     weft_retry_entry *history; /* NULL: there was one attempt */

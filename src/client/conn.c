@@ -8,16 +8,31 @@
 
 #include "base/alloc.h"
 #include "client/client_int.h"
+#include "client/h2_int.h"
 
 /* ---- opening ---- */
 
-int weft__conn_open(struct weft__conn *conn, struct weft__call *call)
+/* What the connection speaks: as was agreed by ALPN; without TLS only who knows can say. */
+static int agree(const struct weft__call *call, weft_stream *stream, bool *ret_h2)
+{
+    bool only = call->client->http == WEFT__HTTP_2;
+    const char *alpn = NULL;
+    if (strcmp(weft_url_scheme(call->url), "https") == 0)
+        alpn = weft_tls_alpn(stream);
+    *ret_h2 = alpn != NULL ? strcmp(alpn, "h2") == 0 : only && weft_tls_version(stream) == NULL;
+    if (!only || *ret_h2)
+        return 0;
+    return weft__fail(WEFT_EREMOTE_PROTOCOL, "the server does not speak HTTP/2");
+}
+
+int weft__conn_open(struct weft__conn *conn, struct weft__call *call, bool *ret_h2)
 {
     const struct weft__settings *settings = &call->settings;
     weft_stream *stream = NULL;
     weft_scope scope;
     weft_scope_enter(&scope, settings->connect);
     conn->opening = &scope;
+    call->way.only_h1 = conn->origin->refuses_h2;
     int err = weft__way_dial(call, &stream);
     conn->opening = NULL;
     bool cancelled = err == -ECANCELED;
@@ -31,7 +46,9 @@ int weft__conn_open(struct weft__conn *conn, struct weft__call *call)
     }
     if (err < 0)
         return err;
-    err = weft__conn_info_new(stream, &call->way, &conn->info);
+    err = agree(call, stream, ret_h2);
+    if (err == 0)
+        err = weft__conn_info_new(stream, &call->way, &conn->info);
     if (err < 0) {
         weft_stream_free(stream);
         return err;
@@ -48,6 +65,13 @@ int weft__conn_open(struct weft__conn *conn, struct weft__call *call)
 
 void weft__conn_shut(struct weft__conn *conn)
 {
+    struct weft__h2_conn *shared = conn->shared;
+    if (shared != NULL) {
+        conn->shared = NULL;
+        conn->stream = NULL;
+        shared->slot = NULL;
+        weft__h2c_end(shared, 0);
+    }
     if (conn->in != NULL)
         weft__pool_give_buffer(conn->pool, conn->in, conn->in_cap);
     conn->in = NULL;
@@ -111,6 +135,14 @@ int weft__conn_write_error(struct weft__conn *conn, int err)
 
 /* ---- reading ---- */
 
+int weft__conn_too_slow(const struct weft__conn *conn, double speed)
+{
+    char peer[WEFT__PEER_TEXT];
+    return weft__fail(WEFT_EREAD_TIMEOUT, "%.6g bytes a second came for %.6g s, less than %ju (%s)",
+                      speed, (double)conn->low_waited * 1e-9, (uintmax_t)conn->low_limit,
+                      weft__conn_peer(conn, peer));
+}
+
 /*
  * Only the time that is spent waiting counts: a caller that is slow to read is not held against
  * the server.
@@ -120,13 +152,8 @@ static int64_t read_watched(struct weft__conn *conn, void *data, size_t len)
     for (;;) {
         if (conn->low_waited >= conn->low_time) {
             double speed = (double)conn->low_bytes / ((double)conn->low_waited * 1e-9);
-            if (speed < (double)conn->low_limit) {
-                char peer[WEFT__PEER_TEXT];
-                return weft__fail(WEFT_EREAD_TIMEOUT,
-                                  "%.6g bytes a second came for %.6g s, less than %ju (%s)", speed,
-                                  (double)conn->low_waited * 1e-9, (uintmax_t)conn->low_limit,
-                                  weft__conn_peer(conn, peer));
-            }
+            if (speed < (double)conn->low_limit)
+                return weft__conn_too_slow(conn, speed);
             conn->low_waited = 0;
             conn->low_bytes = 0;
         }

@@ -192,6 +192,7 @@ int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *re
 {
     struct reading reading = {.conn = conn, .call = call};
     bool whole = false;
+    call->framed = true;
     weft__h1_head_reset(&conn->head, call->method);
     weft__conn_set_timeouts(conn, call->settings.read, call->settings.write);
     conn->requests++;

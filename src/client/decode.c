@@ -6,6 +6,7 @@
  * for.  A body that nobody reads is never decoded.
  */
 #include "client/client_int.h"
+#include "client/h2_int.h"
 #include "proto/coding.h"
 
 int weft__decode_begin(weft_response *response)
@@ -48,6 +49,8 @@ static int take_piece(weft_response *response)
 
 int64_t weft__decode(weft_response *response, char *out, size_t out_len)
 {
+    if (response->conn->light)
+        return weft__h2_decode(response, out, out_len);
     for (;;) {
         const char *in = response->conn->in;
         size_t len = in != NULL ? response->coded_len : 0;

@@ -318,6 +318,13 @@ static int secure_stream(struct weft__call *call, weft_tls *tls, weft_stream *st
     return err;
 }
 
+static enum weft__tls_kind tls_kind(const struct weft__way *way)
+{
+    if (way->only_h1)
+        return way->guest ? WEFT__TLS_GUEST_H1 : WEFT__TLS_HOME_H1;
+    return way->guest ? WEFT__TLS_GUEST : WEFT__TLS_HOME;
+}
+
 static int plain_stream(struct weft__call *call, const struct place *place, weft_stream **ret)
 {
     const char *unix_socket = call->client->ways.unix_socket;
@@ -348,7 +355,7 @@ int weft__way_dial(struct weft__call *call, weft_stream **ret)
     if (err == 0)
         err = redirect_place(&client->ways, &place);
     if (err == 0 && secure)
-        err = weft__client_tls(client, way->guest ? WEFT__TLS_GUEST : WEFT__TLS_HOME, &tls);
+        err = weft__client_tls(client, tls_kind(way), &tls);
     if (err == 0)
         err = plain_stream(call, &place, &stream);
     if (err == 0 && client->user_limits != NULL)

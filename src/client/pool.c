@@ -20,6 +20,8 @@
 
 #include "base/alloc.h"
 #include "client/client_int.h"
+#include "client/h2_int.h"
+#include "client/pool_int.h"
 #include "stream/stream_int.h"
 
 enum { BUCKETS_FIRST = 16, SPARE_MAX = 32 };
@@ -31,16 +33,6 @@ enum { BUCKETS_FIRST = 16, SPARE_MAX = 32 };
 struct weft__spare {
     struct weft__spare *next;
 };
-
-struct waiter {
-    struct weft__waiter base;
-    struct weft__origin *origin;
-    struct weft__conn *conn; /* what it was given */
-    uint64_t turn;
-    bool in_pool; /* waits in the pool's queue, and has a claim */
-};
-
-static void check_end(struct weft__pool *pool);
 
 /* ---- origins ---- */
 
@@ -94,7 +86,17 @@ static struct weft__origin *origin_find(struct weft__pool *pool, const struct ke
     return NULL;
 }
 
-static struct weft__origin *origin_new(const struct key *key, const struct weft__way *way)
+/* What can be spoken with it, as long as it has not been asked. */
+static enum weft__http http_of(const weft_client *client, const struct weft__way *way, bool secure)
+{
+    if (client->http != WEFT__HTTP_ANY)
+        return client->http;
+    /* What others make of a URL has no TLS of ours, by which the two sides could agree. */
+    return secure && way->transport == NULL && client->dial == NULL ? WEFT__HTTP_ANY : WEFT__HTTP_1;
+}
+
+static struct weft__origin *origin_new(const weft_client *client, const struct key *key,
+                                       const struct weft__way *way)
 {
     const char *proxy = way->proxy != NULL ? way->proxy->shown : "";
     size_t host_size = strlen(key->host) + 1;
@@ -106,6 +108,10 @@ static struct weft__origin *origin_new(const struct key *key, const struct weft_
         return NULL;
     weft__list_init(&origin->idle);
     weft__list_init(&origin->waiting);
+    weft__list_init(&origin->undecided);
+    weft__list_init(&origin->waiters);
+    weft__list_init(&origin->shared);
+    origin->http = http_of(client, way, key->secure);
     origin->hash = key->hash;
     origin->port = key->port;
     origin->secure = key->secure;
@@ -131,7 +137,7 @@ static int origin_get(struct weft__pool *pool, const weft_url *url, const struct
     if (origin == NULL) {
         if (pool->n_origins >= pool->n_buckets && grow_buckets(pool) < 0)
             return -ENOMEM;
-        origin = origin_new(&key, way);
+        origin = origin_new(pool->client, &key, way);
         if (origin == NULL)
             return weft__fail_nomem();
         origin->next = pool->buckets[key.hash & (pool->n_buckets - 1)];
@@ -143,7 +149,7 @@ static int origin_get(struct weft__pool *pool, const weft_url *url, const struct
     return 0;
 }
 
-static void origin_put(struct weft__pool *pool, struct weft__origin *origin)
+void weft__pool_origin_put(struct weft__pool *pool, struct weft__origin *origin)
 {
     if (--origin->users > 0)
         return;
@@ -192,7 +198,7 @@ static void slot_end(struct weft__conn *conn)
     slot_free(conn);
     origin->claims--;
     pool->n_conns--;
-    origin_put(pool, origin);
+    weft__pool_origin_put(pool, origin);
 }
 
 static void unlink_idle(struct weft__conn *conn)
@@ -204,23 +210,35 @@ static void unlink_idle(struct weft__conn *conn)
 
 /* ---- waiting ---- */
 
-static struct waiter *first_of(const struct weft__list *queue)
+static struct weft__claimant *first_of(const struct weft__list *queue)
 {
-    struct weft__list *node = queue->next;
-    if (node == queue)
-        return NULL;
-    return (struct waiter *)(void *)WEFT__CONTAINER(node, struct weft__waiter, node);
+    return weft__list_is_empty(queue) ? NULL : weft__claimant_of(queue->next);
 }
 
-static uint64_t turn_of(const struct weft__list *node)
+void weft__claimant_wake(struct weft__claimant *claimant, struct weft__conn *conn, int err)
 {
-    return ((const struct waiter *)(const void *)WEFT__CONTAINER(node, struct weft__waiter, node))
-        ->turn;
+    weft__list_remove(&claimant->base.node);
+    weft__list_remove(&claimant->of_origin);
+    claimant->conn = conn;
+    weft__wake(claimant->base.wait.task, err);
+}
+
+static void claimant_cancel(struct weft__wait *wait, int code)
+{
+    struct weft__claimant *claimant =
+        (struct weft__claimant *)(void *)WEFT__CONTAINER(wait, struct weft__waiter, wait);
+    if (!weft__list_is_empty(&claimant->base.node))
+        weft__claimant_wake(claimant, NULL, code);
+}
+
+static uint64_t turn_of(struct weft__list *node)
+{
+    return weft__claimant_of(node)->turn;
 }
 
 /*
- * Where a turn belongs in the pool's queue.  Whose origin is slow comes in near the front, whose
- * origin has its second round near the back: so it is looked for from both ends at once.
+ * Where a turn belongs in a queue.  Whose origin is slow comes in near the front, whose origin
+ * has its second round near the back: so it is looked for from both ends at once.
  */
 static struct weft__list *place_of(struct weft__list *queue, uint64_t turn)
 {
@@ -236,16 +254,40 @@ static struct weft__list *place_of(struct weft__list *queue, uint64_t turn)
     }
 }
 
-/* A claim on an origin has ended: the first of its own queue goes over to the pool's. */
-static void promote(struct weft__pool *pool, struct weft__origin *origin)
+void weft__pool_enqueue(struct weft__pool *pool, struct weft__claimant *claimant)
 {
-    struct waiter *waiter = first_of(&origin->waiting);
-    if (waiter == NULL || origin->claims >= pool->limits.per_origin)
+    struct weft__origin *origin = claimant->origin;
+    claimant->in_pool = origin->claims < pool->limits.per_origin;
+    if (claimant->in_pool)
+        origin->claims++;
+    struct weft__list *queue = claimant->in_pool ? &pool->waiting : &origin->waiting;
+    weft__list_insert_before(place_of(queue, claimant->turn), &claimant->base.node);
+}
+
+void weft__pool_promote(struct weft__pool *pool, struct weft__origin *origin)
+{
+    struct weft__claimant *claimant = first_of(&origin->waiting);
+    if (claimant == NULL || origin->claims >= pool->limits.per_origin)
         return;
-    weft__list_remove(&waiter->base.node);
-    waiter->in_pool = true;
-    origin->claims++;
-    weft__list_insert_before(place_of(&pool->waiting, waiter->turn), &waiter->base.node);
+    weft__list_remove(&claimant->base.node);
+    weft__pool_enqueue(pool, claimant);
+}
+
+/* The slot's connection is to be made, and others of its origin may be able to use it too. */
+static void begin_opening(struct weft__conn *conn)
+{
+    if (conn->stream != NULL || conn->opener || conn->origin->http == WEFT__HTTP_1)
+        return;
+    conn->opener = true;
+    conn->origin->opening++;
+}
+
+static bool end_opening(struct weft__conn *conn)
+{
+    bool was = conn->opener;
+    conn->opener = false;
+    conn->origin->opening -= was;
+    return was;
 }
 
 /* Ends the connection in a slot and gives the slot to another origin. */
@@ -259,60 +301,68 @@ static void retarget(struct weft__conn *conn, struct weft__origin *origin)
     origin->claims++;
     origin->users++;
     old->claims--;
-    promote(conn->pool, old);
-    origin_put(conn->pool, old);
+    weft__pool_promote(conn->pool, old);
+    weft__pool_origin_put(conn->pool, old);
 }
 
 /* Gives a slot to whoever waits longest for it; false if nobody does. */
 static bool hand_over(struct weft__conn *conn, bool reusable)
 {
     struct weft__pool *pool = conn->pool;
-    struct waiter *waiter = first_of(&pool->waiting);
-    struct waiter *of_origin = first_of(&conn->origin->waiting);
+    struct weft__claimant *waiter = first_of(&pool->waiting);
+    struct weft__claimant *of_origin = first_of(&conn->origin->waiting);
     if (waiter == NULL || (of_origin != NULL && of_origin->turn < waiter->turn))
         waiter = of_origin;
     if (waiter == NULL)
         return false;
-    weft__list_remove(&waiter->base.node);
     if (!reusable || waiter->origin != conn->origin)
         retarget(conn, waiter->origin);
     if (waiter->in_pool)
         waiter->origin->claims--;
-    waiter->conn = conn;
-    weft__wake(waiter->base.wait.task, 0);
+    begin_opening(conn);
+    weft__claimant_wake(waiter, conn, 0);
     return true;
 }
 
-static int wait_turn(struct weft__pool *pool, struct weft__origin *origin, struct waiter *waiter)
+/* Where nothing is known of an origin yet, for the connection that is being made. */
+static bool is_undecided(const struct weft__origin *origin)
+{
+    return origin->opening > 0 && origin->http != WEFT__HTTP_1;
+}
+
+static int wait_turn(struct weft__pool *pool, struct weft__origin *origin,
+                     struct weft__claimant *waiter)
 {
     struct weft_task *self = weft__self();
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
-    *waiter = (struct waiter){
-        .origin = origin,
-        .turn = pool->next_turn++,
-        .in_pool = origin->claims < pool->limits.per_origin,
-    };
-    if (waiter->in_pool)
-        origin->claims++;
+    *waiter = (struct weft__claimant){.origin = origin, .turn = pool->next_turn++};
+    waiter->base.wait.cancel = claimant_cancel;
+    waiter->base.wait.what = "connection of the pool";
+    weft__list_push_back(&origin->waiters, &waiter->of_origin);
+    if (is_undecided(origin))
+        weft__list_push_back(&origin->undecided, &waiter->base.node);
+    else
+        weft__pool_enqueue(pool, waiter);
     pool->n_waiting++;
-    err = (int)weft__waitq_park(self, waiter->in_pool ? &pool->waiting : &origin->waiting,
-                                &waiter->base, "connection of the pool");
+    err = (int)weft__park(self, &waiter->base.wait);
     pool->n_waiting--;
     if (waiter->conn != NULL)
         return 0;
     if (waiter->in_pool) {
         origin->claims--;
-        promote(pool, origin);
+        weft__pool_promote(pool, origin);
     }
-    return err == WEFT_ECLIENT_CLOSED ? weft__fail_code(err) : err;
+    if (err == -ECANCELED)
+        return weft__cancel_error(self);
+    return err < 0 ? weft__fail_code(err) : err;
 }
 
 static int wait_for_slot(struct weft__pool *pool, struct weft__origin *origin, int64_t timeout,
                          struct weft__conn **ret)
 {
-    struct waiter waiter = {.conn = NULL};
+    struct weft__claimant waiter = {.conn = NULL};
     if (timeout == WEFT_FOREVER) {
         int err = wait_turn(pool, origin, &waiter);
         *ret = waiter.conn;
@@ -369,6 +419,16 @@ static int take_empty(struct weft__pool *pool, struct weft__origin *origin, stru
     return 0;
 }
 
+int weft__pool_take_slot(struct weft__pool *pool, struct weft__origin *origin,
+                         struct weft__conn **ret)
+{
+    *ret = take_idle(pool, origin);
+    int err = *ret == NULL ? take_empty(pool, origin, ret) : 0;
+    if (*ret != NULL)
+        begin_opening(*ret);
+    return err;
+}
+
 int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, const struct weft__way *way,
                        int64_t timeout, struct weft__conn **ret)
 {
@@ -379,12 +439,12 @@ int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, const struc
     int err = origin_get(pool, url, way, &origin);
     if (err < 0)
         return err;
-    conn = take_idle(pool, origin);
-    if (conn == NULL)
-        err = take_empty(pool, origin, &conn);
+    err = weft__pool_take_stream(pool, origin, &conn);
+    if (err == 0 && conn == NULL && !is_undecided(origin))
+        err = weft__pool_take_slot(pool, origin, &conn);
     if (err == 0 && conn == NULL)
         err = wait_for_slot(pool, origin, timeout, &conn);
-    origin_put(pool, origin);
+    weft__pool_origin_put(pool, origin);
     if (err == 0)
         *ret = conn;
     return err;
@@ -436,10 +496,41 @@ static void reap(struct weft__timer *timer)
     }
 }
 
+static void rest(struct weft__conn *conn, int64_t now)
+{
+    struct weft__pool *pool = conn->pool;
+    conn->idle_since = now;
+    weft__list_push_back(&pool->idle, &conn->age);
+    pool->n_idle++;
+    if (arm(pool))
+        return;
+    unlink_idle(conn);
+    slot_end(conn);
+}
+
+void weft__pool_rest(struct weft__conn *slot)
+{
+    struct weft__pool *pool = slot->pool;
+    if (pool->closed || pool->limits.idle_timeout <= 0)
+        weft__pool_drop(slot);
+    else if (!hand_over(slot, false))
+        rest(slot, weft_now());
+}
+
+void weft__pool_unrest(struct weft__conn *slot)
+{
+    if (!weft__list_is_empty(&slot->age))
+        unlink_idle(slot);
+}
+
 void weft__pool_release(struct weft__conn *conn, int64_t now)
 {
     struct weft__pool *pool = conn->pool;
     weft__limited_end(conn);
+    if (conn->light) {
+        weft__pool_put_light(conn);
+        return;
+    }
     if (pool == NULL || pool->closed || pool->limits.idle_timeout <= 0) {
         weft__pool_drop(conn);
         return;
@@ -450,29 +541,30 @@ void weft__pool_release(struct weft__conn *conn, int64_t now)
     }
     if (hand_over(conn, true))
         return;
-    conn->idle_since = now;
     weft__list_push_front(&conn->origin->idle, &conn->idle);
-    weft__list_push_back(&pool->idle, &conn->age);
-    pool->n_idle++;
-    if (arm(pool))
-        return;
-    unlink_idle(conn);
-    slot_end(conn);
+    rest(conn, now);
 }
 
 void weft__pool_drop(struct weft__conn *conn)
 {
     struct weft__pool *pool = conn->pool;
     weft__limited_end(conn);
+    if (conn->light) {
+        weft__pool_put_light(conn);
+        return;
+    }
     if (pool == NULL) {
         slot_free(conn);
         return;
     }
     weft__conn_shut(conn);
+    /* Its turn to connect goes to the next one who waits. */
+    if (end_opening(conn))
+        weft__pool_settle(pool, conn->origin, false);
     if (!pool->closed && hand_over(conn, false))
         return;
     slot_end(conn);
-    check_end(pool);
+    weft__pool_check_end(pool);
 }
 
 /* ---- input buffers ---- */
@@ -530,7 +622,7 @@ int weft__pool_list(const struct weft__pool *pool, weft_pool_connection **ret)
     char *end = (char *)list + bytes;
     for (node = pool->conns.next; node != &pool->conns; node = node->next, entry++) {
         const struct weft__conn *conn = WEFT__CONTAINER(node, struct weft__conn, node);
-        bool idle = !weft__list_is_empty(&conn->idle);
+        bool idle = !weft__list_is_empty(&conn->age);
         entry->origin = text;
         text += origin_text(conn->origin, text, (size_t)(end - text));
         size_t len = strlen(conn->origin->proxy) + 1;
@@ -553,6 +645,7 @@ static void free_struct(struct weft__pool *pool)
         pool->spare = spare->next;
         weft__pages_free(spare, WEFT__IN_FIRST);
     }
+    weft__pool_free_lights(pool);
     weft__free(pool->buckets);
     weft__inbox_unref(pool->inbox);
     weft__client_unref(pool->client);
@@ -560,11 +653,12 @@ static void free_struct(struct weft__pool *pool)
 }
 
 /* A closed pool goes with whoever used it last; while a message is on its way, that frees it. */
-static void check_end(struct weft__pool *pool)
+void weft__pool_check_end(struct weft__pool *pool)
 {
     if (pool->closed)
         weft__waitq_wake_all(&pool->drainers, 0);
-    if (!pool->closed || pool->remote || pool->users > 0 || pool->n_conns > 0)
+    if (!pool->closed || pool->remote || pool->users > 0 || pool->n_conns > 0 ||
+        pool->n_lights > 0 || pool->n_shared > 0)
         return;
     weft__timer_stop(&pool->loop->timers, &pool->timer);
     weft__list_remove(&pool->at_exit.node);
@@ -576,10 +670,14 @@ static void check_end(struct weft__pool *pool)
 static void abort_all(struct weft__pool *pool)
 {
     pool->aborted = true;
-    for (struct weft__list *node = pool->conns.next; node != &pool->conns; node = node->next) {
+    struct weft__list *next;
+    for (struct weft__list *node = pool->conns.next; node != &pool->conns; node = next) {
         struct weft__conn *conn = WEFT__CONTAINER(node, struct weft__conn, node);
+        next = node->next;
         if (conn->opening != NULL)
             weft_scope_cancel(conn->opening, "the client is closed");
+        else if (conn->shared != NULL)
+            weft__h2c_end(conn->shared, WEFT_ECLIENT_CLOSED);
         else if (conn->stream != NULL)
             weft_stream_abort(conn->stream);
     }
@@ -588,7 +686,7 @@ static void abort_all(struct weft__pool *pool)
 int weft__pool_drain(struct weft__pool *pool)
 {
     int err = 0;
-    while (err == 0 && (pool->n_conns > 0 || pool->users > 1)) {
+    while (err == 0 && (pool->n_conns > 0 || pool->n_lights > 0 || pool->users > 1)) {
         struct weft__waiter waiter;
         err = (int)weft__waitq_wait(&pool->drainers, &waiter, "close of a client");
     }
@@ -606,10 +704,12 @@ void weft__pool_close(struct weft__pool *pool)
     }
     if (pool->client->aborts)
         abort_all(pool);
-    weft__waitq_wake_all(&pool->waiting, WEFT_ECLIENT_CLOSED);
     for (size_t i = 0; i < pool->n_buckets; i++) {
         for (struct weft__origin *origin = pool->buckets[i]; origin != NULL; origin = origin->next)
-            weft__waitq_wake_all(&origin->waiting, WEFT_ECLIENT_CLOSED);
+            while (!weft__list_is_empty(&origin->waiters))
+                weft__claimant_wake(
+                    WEFT__CONTAINER(origin->waiters.next, struct weft__claimant, of_origin), NULL,
+                    WEFT_ECLIENT_CLOSED);
     }
     weft__pool_leave(pool);
 }
@@ -642,10 +742,11 @@ static void orphan_all(struct weft__pool *pool)
     while (!weft__list_is_empty(&pool->conns)) {
         conn = WEFT__CONTAINER(weft__list_pop_front(&pool->conns), struct weft__conn, node);
         weft__conn_shut(conn);
-        origin_put(pool, conn->origin);
+        weft__pool_origin_put(pool, conn->origin);
         conn->origin = NULL;
         conn->pool = NULL;
     }
+    weft__pool_orphan_lights(pool);
 }
 
 static void loop_ends(struct weft__at_exit *hook)
@@ -686,6 +787,9 @@ int weft__pool_new(weft_client *client, struct weft__loop *loop, struct weft__po
     weft__list_init(&pool->idle);
     weft__list_init(&pool->waiting);
     weft__list_init(&pool->drainers);
+    weft__list_init(&pool->shared);
+    weft__list_init(&pool->enders);
+    weft__list_init(&pool->spare_lights);
     weft__list_push_back(&loop->at_exit, &pool->at_exit.node);
     *ret = pool;
     return 0;
@@ -699,5 +803,5 @@ void weft__pool_enter(struct weft__pool *pool)
 void weft__pool_leave(struct weft__pool *pool)
 {
     pool->users--;
-    check_end(pool);
+    weft__pool_check_end(pool);
 }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "client/client_int.h"
+#include "client/h2_int.h"
 #include "proto/coding.h"
 
 enum {
@@ -32,12 +33,19 @@ static int set_reason(weft_response *response, struct weft__text reason)
     return response->own_reason != NULL ? 0 : weft__fail_nomem();
 }
 
-static int fill(weft_response *response, const struct weft__conn *conn,
-                const struct weft__call *call)
+static int fill_h1(weft_response *response, const struct weft__conn *conn)
 {
     const struct weft__h1_head *head = &conn->head;
-    response->status = head->status;
-    response->minor = head->minor;
+    response->version = head->minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    response->content_length = head->content_length;
+    weft__h1_body_init(&response->body, head->body, head->content_length, &response->trailers);
+    int err = set_reason(response, head->reason);
+    return err < 0 ? err : weft__h1_head_copy(head, &response->headers);
+}
+
+static int fill(weft_response *response, struct weft__conn *conn, const struct weft__call *call)
+{
+    response->status = conn->head.status;
     response->started = call->started;
     response->deadline = WEFT_FOREVER;
     response->total = call->settings.total;
@@ -49,7 +57,6 @@ static int fill(weft_response *response, const struct weft__conn *conn,
     response->line_max = call->settings.line_max;
     if (call->settings.encoding != NULL)
         memcpy(response->encoding, call->settings.encoding, strlen(call->settings.encoding) + 1);
-    response->content_length = head->content_length;
     response->info = conn->info;
     atomic_fetch_add_explicit(&conn->info->refs, 1, memory_order_relaxed);
     response->moments = call->moments;
@@ -59,11 +66,10 @@ static int fill(weft_response *response, const struct weft__conn *conn,
     weft__headers_init(&response->headers);
     weft__headers_init(&response->trailers);
     weft__headers_init(&response->sent);
-    weft__h1_body_init(&response->body, head->body, head->content_length, &response->trailers);
-    int err = set_reason(response, head->reason);
-    if (err == 0)
-        err = weft__h1_head_copy(head, &response->headers);
-    return err;
+    if (!conn->light)
+        return fill_h1(response, conn);
+    weft__h2_fill(response, conn);
+    return 0;
 }
 
 /* The connection goes back: to be used again, or to be closed. */
@@ -76,8 +82,8 @@ static void leave_connection(weft_response *response, bool whole)
     int why = response->error < 0 ? response->error : WEFT_ECLOSED;
     weft__hooks_trace_conn(conn, WEFT_TRACE_BODY_ENDED, whole ? 0 : why);
     /* Bytes behind the message belong to no request of ours. */
-    if (whole && response->reusable && response->body.kind != WEFT__H1_UNTIL_EOF &&
-        weft__conn_available(conn) == 0)
+    if (conn->light || (whole && response->reusable && response->body.kind != WEFT__H1_UNTIL_EOF &&
+                        weft__conn_available(conn) == 0))
         weft__pool_release(conn, now);
     else
         weft__pool_drop(conn);
@@ -114,6 +120,8 @@ int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool re
 int weft__response_piece(weft_response *response, size_t max, const char **ret, size_t *ret_len)
 {
     struct weft__conn *conn = response->conn;
+    if (conn->light)
+        return weft__h2_piece(response, max, ret, ret_len);
     size_t limit = response->loading ? IN_LOAD : IN_STREAM;
     for (;;) {
         size_t len = weft__conn_available(conn);
@@ -155,7 +163,7 @@ static int64_t read_direct(weft_response *response, void *data, size_t len)
 static bool can_read_direct(const weft_response *response)
 {
     const struct weft__h1_body *body = &response->body;
-    if (weft__conn_available(response->conn) > 0)
+    if (response->conn->light || weft__conn_available(response->conn) > 0)
         return false;
     return body->kind == WEFT__H1_UNTIL_EOF ||
            (body->kind == WEFT__H1_LENGTH && body->length - body->received >= DIRECT);
@@ -295,7 +303,7 @@ void weft__response_discard(weft_response *response)
     if (response->conn == NULL)
         return;
     const struct weft__h1_body *body = &response->body;
-    if (!response->reusable || body->kind == WEFT__H1_UNTIL_EOF ||
+    if (response->conn->light || !response->reusable || body->kind == WEFT__H1_UNTIL_EOF ||
         (body->kind == WEFT__H1_LENGTH && body->length > WEFT__LIMIT_REDIRECT_DRAIN)) {
         leave_connection(response, false);
         return;

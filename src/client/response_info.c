@@ -17,7 +17,7 @@ const char *weft_response_reason(const weft_response *response)
 
 const char *weft_response_http_version(const weft_response *response)
 {
-    return response->minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    return response->version;
 }
 
 const weft_headers *weft_response_headers(const weft_response *response)

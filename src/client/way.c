@@ -274,14 +274,18 @@ static int set_key(struct weft__call *call)
     return way->key != NULL ? 0 : weft__fail_nomem();
 }
 
-/* RFC 9112 3.2.2: a proxy that forwards is given the whole URL; one that is to connect elsewhere
-   can only be told so by CONNECT. */
+/*
+ * RFC 9112 3.2.2: a proxy that forwards is given the whole URL.  One that is to connect elsewhere
+ * can only be told so by CONNECT; and who wants nothing but HTTP/2 goes through a tunnel too, as
+ * proxies forward by HTTP/1.1.
+ */
 static int set_target(struct weft__call *call)
 {
     struct weft__way *way = &call->way;
     if (way->proxy == NULL || !weft__proxy_is_http(way->proxy) ||
         strcmp(weft_url_scheme(call->url), "http") != 0 ||
-        weft__way_is_elsewhere(&call->client->ways, call->url))
+        weft__way_is_elsewhere(&call->client->ways, call->url) ||
+        call->client->http == WEFT__HTTP_2)
         return 0;
     const char *target = weft__request_target(call);
     if (target[0] == '/' || target[0] == '*')

@@ -28,7 +28,14 @@
 struct weft__call;
 
 /* Settings for the origin that the client's own certificate is for, for others, for proxies. */
-enum weft__tls_kind { WEFT__TLS_HOME, WEFT__TLS_GUEST, WEFT__TLS_PROXY, WEFT__TLS_KINDS };
+enum weft__tls_kind {
+    WEFT__TLS_HOME,
+    WEFT__TLS_GUEST,
+    WEFT__TLS_HOME_H1, /* for whom HTTP/2 is not offered to */
+    WEFT__TLS_GUEST_H1,
+    WEFT__TLS_PROXY,
+    WEFT__TLS_KINDS
+};
 
 /* ---- transports ---- */
 
@@ -136,6 +143,7 @@ struct weft__way {
     char *target;              /* absolute, where the proxy forwards; NULL: the URL's */
     weft_headers *headers; /* instead of the hop's: with the proxy's, or without what is for it */
     const char *phase;     /* of dialling, for messages */
+    bool only_h1;          /* HTTP/2 is not offered */
     bool guest;            /* not the server that the client's certificate is for */
     bool retried;          /* a challenge of the proxy was answered already */
 };

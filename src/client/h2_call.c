@@ -1,0 +1,452 @@
+/*
+ * h2_call.c - one exchange over a stream of an HTTP/2 connection (RFC 9113 8.1).
+ *
+ * The connection's own tasks read and write; the call's task looks at its stream and waits for
+ * the next event of it, for a time of its own.  So nothing that happens to it, or that it fails
+ * to do, can hold up another stream.
+ *
+ * A body is sent as far as the peer's window reaches.  What comes of the response meanwhile is
+ * set aside when the upload would stand still otherwise: a server that answers while it reads
+ * may read no further before its answer is taken.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "client/h2_int.h"
+#include "proto/coding.h"
+
+/* ---- waiting for the stream's next event ---- */
+
+static void light_wake(struct weft__light *light, int64_t value)
+{
+    if (!light->parked)
+        return;
+    light->parked = false;
+    weft__timer_stop(&light->wait.task->loop->timers, &light->timer);
+    weft__wake(light->wait.task, value);
+}
+
+static void wait_cancel(struct weft__wait *wait, int code)
+{
+    light_wake(WEFT__CONTAINER(wait, struct weft__light, wait), code);
+}
+
+static void wait_over(struct weft__timer *timer)
+{
+    light_wake(WEFT__CONTAINER(timer, struct weft__light, timer), -ETIMEDOUT);
+}
+
+static int wait_event(struct weft__light *light, int64_t timeout, const char *what)
+{
+    struct weft_task *self = weft__self();
+    int err = weft__checkpoint(self);
+    if (err < 0)
+        return err;
+    if (light->parked)
+        return weft__fail(-EBUSY, "another task is reading the response");
+    if (timeout != WEFT_FOREVER) {
+        light->timer.fire = wait_over;
+        int64_t when = weft__clock_add(weft__loop_now(self->loop), timeout);
+        if (weft__timer_start(&self->loop->timers, &light->timer, when) < 0)
+            return weft__fail_nomem();
+    }
+    light->wait.cancel = wait_cancel;
+    light->wait.what = what;
+    light->parked = true;
+    err = (int)weft__park(self, &light->wait);
+    return err == -ECANCELED ? weft__cancel_error(self) : err;
+}
+
+void weft__h2_on_stream(struct weft__h2_stream *stream, void *owner)
+{
+    struct weft__light *light = owner;
+    if (light->uploading != NULL && (weft__h2_status(stream) >= 300 || weft__h2_is_ended(stream) ||
+                                     weft__h2_stream_error(stream) != 0)) {
+        light->early = true;
+        weft_scope_cancel(light->uploading, "the server has answered");
+    }
+    light_wake(light, 0);
+}
+
+void weft__h2_on_interim(struct weft__h2_stream *stream, void *owner, int status,
+                         const weft_headers *headers)
+{
+    struct weft__light *light = owner;
+    (void)stream;
+    (void)headers;
+    light->interim++;
+    light->wanted = light->wanted || status == 100;
+    light_wake(light, 0);
+}
+
+/* ---- failures ---- */
+
+static int timed_out(const struct weft__conn *conn, int code, int64_t timeout)
+{
+    char peer[WEFT__PEER_TEXT];
+    return weft__fail(code, "%s after %.6g s (%s)", weft_error_text(code), (double)timeout * 1e-9,
+                      weft__conn_peer(conn, peer));
+}
+
+static int stream_failed(struct weft__light *light)
+{
+    if (light->conn.pool != NULL && light->conn.pool->aborted)
+        return weft__fail_code(WEFT_ECLIENT_CLOSED);
+    return weft__h2_stream_error(light->stream);
+}
+
+static bool is_untouched(const struct weft__light *light)
+{
+    return light->stream == NULL || weft__h2_is_unprocessed(light->stream);
+}
+
+bool weft__h2_may_repeat(struct weft__conn *conn, int err)
+{
+    const struct weft__light *light = weft__light_of(conn);
+    if (err == -ECANCELED || err == -ENOMEM || conn->pool == NULL || conn->pool->closed ||
+        weft__h2_is_calmed(conn->shared->h2))
+        return false;
+    if (light->stream != NULL && weft__h2_reset_code(light->stream) == WEFT__H2_HTTP_1_1_REQUIRED &&
+        conn->pool->client->http == WEFT__HTTP_ANY) {
+        conn->origin->http = WEFT__HTTP_1;
+        conn->origin->refuses_h2 = true;
+        weft__pool_h2_leave(conn);
+        return true;
+    }
+    return is_untouched(light);
+}
+
+/* ---- reading ---- */
+
+static size_t unread(struct weft__light *light)
+{
+    const char *data;
+    return light->aside.len + weft__h2_data(light->stream, &data);
+}
+
+/* Less came than was asked for, for so long? */
+static int check_speed(struct weft__light *light)
+{
+    struct weft__conn *conn = &light->conn;
+    if (conn->low_limit == 0 || conn->low_waited < conn->low_time)
+        return 0;
+    double speed = (double)conn->low_bytes / ((double)conn->low_waited * 1e-9);
+    if (speed < (double)conn->low_limit)
+        return weft__conn_too_slow(conn, speed);
+    conn->low_waited = 0;
+    conn->low_bytes = 0;
+    return 0;
+}
+
+/* For the next event of the response; a server that sends nothing at all is given up. */
+static int wait_response(struct weft__light *light)
+{
+    struct weft__conn *conn = &light->conn;
+    int64_t timeout = conn->read_timeout;
+    size_t had = unread(light);
+    bool slow = conn->low_limit > 0 && conn->low_time - conn->low_waited < timeout;
+    int err = check_speed(light);
+    if (err < 0)
+        return err;
+    if (slow)
+        timeout = conn->low_time - conn->low_waited;
+    int64_t began = conn->low_limit > 0 ? weft_now() : 0;
+    err = wait_event(light, timeout, "HTTP/2 response");
+    if (conn->low_limit > 0) {
+        conn->low_waited += weft_now() - began;
+        conn->low_bytes += unread(light) - had;
+    }
+    if (err != -ETIMEDOUT || slow)
+        return err == -ETIMEDOUT ? check_speed(light) : err;
+    /* What stands in our own queue is no fault of the server's reading. */
+    if (!weft__h2_is_written(light->stream))
+        return timed_out(conn, WEFT_EWRITE_TIMEOUT, timeout);
+    return timed_out(conn, WEFT_EREAD_TIMEOUT, timeout);
+}
+
+static size_t peek(struct weft__light *light, const char **ret)
+{
+    if (light->aside.len == 0)
+        return weft__h2_data(light->stream, ret);
+    *ret = weft__buf_bytes(&light->aside);
+    return light->aside.len;
+}
+
+static void skip(struct weft__light *light, size_t len)
+{
+    if (light->aside.len > 0)
+        weft__buf_consume(&light->aside, len);
+    else if (len > 0)
+        weft__h2_consume(light->stream, len);
+}
+
+/* 1: there are unread bytes; 0: the body is over. */
+static int await_data(struct weft__light *light)
+{
+    for (;;) {
+        if (unread(light) > 0)
+            return 1;
+        if (weft__h2_is_ended(light->stream))
+            return 0;
+        int err = stream_failed(light);
+        if (err == 0)
+            err = wait_response(light);
+        if (err < 0)
+            return err;
+    }
+}
+
+static int read_head(struct weft__light *light)
+{
+    int err = 0;
+    while (err == 0 && weft__h2_status(light->stream) == 0) {
+        err = stream_failed(light);
+        if (err == 0 && light->interim > WEFT__LIMIT_H1_INTERIM)
+            return weft__fail(WEFT_EREMOTE_PROTOCOL, "more than %d interim responses",
+                              WEFT__LIMIT_H1_INTERIM);
+        if (err == 0)
+            err = wait_response(light);
+    }
+    return err;
+}
+
+/* ---- the body of the request, as a stream that it is written to ---- */
+
+static int set_aside(struct weft__light *light)
+{
+    const char *data;
+    size_t len = weft__h2_data(light->stream, &data);
+    size_t room = light->aside.max - light->aside.len;
+    if (len > room)
+        len = room;
+    if (len == 0)
+        return 0;
+    int err = weft__buf_append(&light->aside, data, len);
+    if (err == 0)
+        weft__h2_consume(light->stream, len);
+    return err == -ENOMEM ? weft__fail_nomem() : err;
+}
+
+static int wait_room(struct weft__light *light)
+{
+    int64_t timeout = light->conn.write_timeout;
+    int err = set_aside(light);
+    if (err == 0)
+        err = wait_event(light, timeout, "HTTP/2 window");
+    return err == -ETIMEDOUT ? timed_out(&light->conn, WEFT_EWRITE_TIMEOUT, timeout) : err;
+}
+
+static int write_slice(struct weft__light *light, const char *data, size_t len)
+{
+    while (len > 0) {
+        int64_t n = weft__h2_write(light->stream, data, len);
+        if (n < 0)
+            return (int)n;
+        int err = n == 0 ? wait_room(light) : 0;
+        if (err < 0)
+            return err;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static int body_writev(void *self, const weft_slice *slices, size_t n)
+{
+    int err = 0;
+    for (size_t i = 0; i < n && err == 0; i++)
+        err = write_slice(self, slices[i].data, slices[i].len);
+    return err;
+}
+
+static int64_t body_read(void *self, void *data, size_t len)
+{
+    (void)self;
+    (void)data;
+    (void)len;
+    return 0;
+}
+
+static void body_free(void *self)
+{
+    (void)self;
+}
+
+static const weft_stream_ops body_ops = {
+    .size = sizeof body_ops,
+    .name = "HTTP/2 request",
+    .read = body_read,
+    .writev = body_writev,
+    .free = body_free,
+};
+
+/*
+ * An answer that is no success, or the end of the stream, ends it: the body has no business any
+ * more.  What was not sent is given up when the stream is freed.
+ */
+static int upload(struct weft__light *light, struct weft__call *call)
+{
+    const struct weft__buf none = {0};
+    weft_scope scope;
+    weft_stream *stream;
+    int err = weft_stream_new(&body_ops, light, &stream);
+    if (err < 0)
+        return err;
+    weft_scope_enter(&scope, WEFT_FOREVER);
+    light->uploading = &scope;
+    err = weft__body_send(stream, call, &none);
+    if (err == 0)
+        err = weft__h2_write_end(light->stream);
+    light->uploading = NULL;
+    err = weft_scope_exit(&scope, err);
+    weft_stream_free(stream);
+    return err;
+}
+
+/* RFC 9110 10.1.1: the body waits for the server's word, but not for ever. */
+static int await_continue(struct weft__light *light, const struct weft__call *call)
+{
+    int64_t wait = call->options->continue_timeout;
+    int err = 0;
+    weft_scope scope;
+    weft_scope_enter(&scope, wait > 0 ? wait : WEFT_SEC(1));
+    while (err == 0 && !light->wanted && weft__h2_status(light->stream) == 0) {
+        err = stream_failed(light);
+        if (err == 0)
+            err = wait_event(light, WEFT_FOREVER, "HTTP/2 100 Continue");
+    }
+    err = weft_scope_exit(&scope, err);
+    return err == -ETIMEDOUT ? 0 : err;
+}
+
+/* ---- the exchange ---- */
+
+static int open_stream(struct weft__light *light, const struct weft__call *call)
+{
+    struct weft__h2_conn *shared = light->conn.shared;
+    const struct weft__h2_request request = {
+        .method = call->method,
+        .scheme = weft_url_scheme(call->url),
+        .authority = weft_url_authority(call->url),
+        .path = weft__way_target(call),
+        .headers = weft__way_headers(call),
+        .has_body = call->has_body,
+        .sized = !call->reads_body || call->source.sized,
+        .length = call->reads_body ? call->source.size : call->body_len,
+    };
+    if (shared->ended)
+        return weft__fail(WEFT_EDISCONNECTED, "the connection ended before the request was sent");
+    int err = weft__h2_open(shared->h2, &request, light, &light->stream);
+    if (err < 0)
+        return err;
+    shared->n_pending--;
+    shared->slot->requests++;
+    weft__h2c_kick(shared);
+    return 0;
+}
+
+static int exchange(struct weft__light *light, struct weft__call *call)
+{
+    int err = call->expects ? await_continue(light, call) : 0;
+    if (err == 0 && call->has_body && weft__h2_status(light->stream) == 0)
+        err = upload(light, call);
+    /* Whatever has become of the body, the answer is what counts. */
+    if (light->early && err != -ECANCELED) {
+        call->body_failed = false;
+        err = 0;
+    }
+    call->moments.sent = weft__call_moment(call);
+    if (err < 0)
+        return err;
+    weft__hooks_trace(call, WEFT_TRACE_SENT, 0);
+    return read_head(light);
+}
+
+int weft__h2_exchange(struct weft__conn *conn, struct weft__call *call, bool *ret_answered,
+                      bool *ret_reusable)
+{
+    struct weft__light *light = weft__light_of(conn);
+    conn->read_timeout = call->settings.read;
+    conn->write_timeout = call->settings.write;
+    conn->head.status = 0;
+    light->held = 0;
+    light->interim = 0;
+    light->wanted = false;
+    light->early = false;
+    call->framed = false;
+    int err = open_stream(light, call);
+    if (err < 0)
+        return err;
+    call->sent = true;
+    err = exchange(light, call);
+    conn->head.status = weft__h2_status(light->stream);
+    *ret_answered = conn->head.status != 0 || light->interim > 0;
+    *ret_reusable = true;
+    call->moments.first = weft__call_moment(call);
+    if (*ret_answered)
+        weft__hooks_trace(call, WEFT_TRACE_FIRST_BYTE, 0);
+    if (err < 0 && is_untouched(light))
+        call->sent = false;
+    return err;
+}
+
+/* ---- the response ---- */
+
+void weft__h2_fill(weft_response *response, struct weft__conn *conn)
+{
+    struct weft__light *light = weft__light_of(conn);
+    enum weft__h1_body_kind kind = WEFT__H1_UNTIL_EOF;
+    response->version = "HTTP/2";
+    response->reason = weft_status_reason(response->status);
+    response->content_length = weft__h2_content_length(light->stream);
+    weft__headers_swap(&response->headers, weft__h2_headers(light->stream));
+    if (weft__h2_is_ended(light->stream) && unread(light) == 0)
+        kind = WEFT__H1_NONE;
+    else if (response->content_length >= 0)
+        kind = WEFT__H1_LENGTH;
+    weft__h1_body_init(&response->body, kind, response->content_length, NULL);
+}
+
+/* Bytes that were looked at are given back when the next ones are asked for. */
+int weft__h2_piece(weft_response *response, size_t max, const char **ret, size_t *ret_len)
+{
+    struct weft__light *light = weft__light_of(response->conn);
+    skip(light, light->held);
+    light->held = 0;
+    int more = await_data(light);
+    if (more <= 0) {
+        response->body.ended = more == 0;
+        return more;
+    }
+    size_t len = peek(light, ret);
+    *ret_len = len < max ? len : max;
+    light->held = *ret_len;
+    response->body.received += *ret_len;
+    response->body.ended = weft__h2_is_ended(light->stream) && unread(light) == *ret_len;
+    return 1;
+}
+
+/* Straight from the session: what the decoder has not taken yet stays there. */
+int64_t weft__h2_decode(weft_response *response, char *out, size_t out_len)
+{
+    struct weft__light *light = weft__light_of(response->conn);
+    for (;;) {
+        const char *data = NULL;
+        size_t had = peek(light, &data);
+        size_t len = had;
+        int64_t n =
+            weft__decoder_next(response->decoder, &data, &len, response->coded_end, out, out_len);
+        response->body.received += had - len;
+        skip(light, had - len);
+        if (n != 0 || response->coded_end)
+            return n;
+        if (response->body.received > response->coded_max)
+            return weft__fail(WEFT_EBODY_TOO_LARGE, "the coded body is larger than %llu bytes",
+                              (unsigned long long)response->coded_max);
+        int more = len > 0 ? 1 : await_data(light);
+        if (more < 0)
+            return more;
+        response->coded_end = more == 0;
+    }
+}

@@ -1,0 +1,115 @@
+/*
+ * h2_int.h - HTTP/2 in the client: one connection that many calls use.
+ *
+ *   h2_conn.c  the connection: who reads it, who writes it, its end
+ *   h2_call.c  one exchange over a stream of it
+ *   pool_h2.c  who gets a stream, who waits for one
+ *
+ * The connection takes one slot of the pool, which counts among all others.  What a call holds
+ * is a light struct weft__conn with a stream instead of a connection of its own; it takes no
+ * slot.  Both end on their own: a connection that has failed leaves its slot at once, and its
+ * memory goes with the last call that looks at what has come.
+ */
+#ifndef WEFT_CLIENT_H2_INT_H
+#define WEFT_CLIENT_H2_INT_H
+
+#include "client/client_int.h"
+#include "proto/h2.h"
+
+struct weft__h2_conn {
+    struct weft__pool *pool;
+    struct weft__conn *slot; /* NULL: it has ended */
+    struct weft__loop *loop;
+    struct weft__list of_pool; /* in pool->shared */
+    struct weft__list node;    /* in origin->shared, while it takes streams */
+    struct weft__list lights;
+    size_t n_lights;
+    size_t n_pending; /* lights without a stream yet */
+    size_t n_tasks;
+    weft_stream *stream; /* NULL once both tasks have ended */
+    struct weft__h2 *h2;
+    char *in;
+    size_t in_cap;
+    struct weft__buf out;
+    struct weft__wait writer;
+    weft_scope *reading; /* of the reader's task, while it runs */
+    weft_scope *writing; /* of the writer's */
+    struct weft__timer ping;
+    int64_t heard;  /* when something came last */
+    int64_t pinged; /* when the PING went that nothing has come since; 0: none */
+    bool writer_parked;
+    bool broken; /* nothing more can be sent */
+    bool ended;
+};
+
+/* What a call has of it. */
+struct weft__light {
+    struct weft__conn conn; /* first; stream is the shared one, NULL once that has ended */
+    struct weft__list node; /* in shared->lights */
+    struct weft__h2_stream *stream;
+    struct weft__wait wait;
+    struct weft__timer timer;
+    weft_scope *uploading;  /* cancelled when there is no use in sending more */
+    struct weft__buf aside; /* of the response, taken out of the way of an upload */
+    size_t held;            /* bytes of the present piece, not given back yet */
+    size_t seen;            /* bytes that stood unread when they were last looked at */
+    unsigned interim;       /* 1xx responses so far */
+    bool parked;
+    bool wanted; /* 100 has come */
+    bool early;  /* the final answer came before the body was sent */
+};
+
+static inline struct weft__light *weft__light_of(struct weft__conn *conn)
+{
+    return (struct weft__light *)(void *)conn;
+}
+
+/* ---- the connection ---- */
+
+/* Takes the stream of slot, and the slot. */
+int weft__h2c_new(struct weft__conn *slot, struct weft__h2_conn **ret);
+/* Its tasks begin; it may have ended before this returns. */
+int weft__h2c_start(struct weft__h2_conn *shared);
+/* There may be something to send. */
+void weft__h2c_kick(struct weft__h2_conn *shared);
+/* No stream is there for anybody any more, err says why; 0: it goes in peace. */
+void weft__h2c_end(struct weft__h2_conn *shared, int err);
+/* Frees it if nothing needs it any more. */
+void weft__h2c_check(struct weft__h2_conn *shared);
+
+/* ---- events of the session, for a light ---- */
+
+void weft__h2_on_stream(struct weft__h2_stream *stream, void *owner);
+void weft__h2_on_interim(struct weft__h2_stream *stream, void *owner, int status,
+                         const weft_headers *headers);
+
+/* ---- one exchange ---- */
+
+/* As weft__h1_exchange. */
+int weft__h2_exchange(struct weft__conn *conn, struct weft__call *call, bool *ret_answered,
+                      bool *ret_reusable);
+/* The server has done nothing with the request, and may be asked again at once. */
+bool weft__h2_may_repeat(struct weft__conn *conn, int err);
+/* The head of the response, and what it says of the body. */
+void weft__h2_fill(weft_response *response, struct weft__conn *conn);
+/* As weft__response_piece. */
+int weft__h2_piece(weft_response *response, size_t max, const char **ret, size_t *ret_len);
+/* As weft__decode. */
+int64_t weft__h2_decode(weft_response *response, char *out, size_t out_len);
+
+/* ---- the pool's part ---- */
+
+/* A light, if a connection of the origin has room for one more stream; else NULL. */
+int weft__pool_take_stream(struct weft__pool *pool, struct weft__origin *origin,
+                           struct weft__conn **ret);
+void weft__pool_put_light(struct weft__conn *conn);
+/* Room, or the will to go on, may have changed. */
+void weft__pool_h2_changed(struct weft__h2_conn *shared);
+/* The connection in the slot has ended by itself. */
+void weft__pool_h2_lost(struct weft__conn *slot);
+/* No more streams on the connection of this light. */
+void weft__pool_h2_leave(struct weft__conn *conn);
+/* Streams for those who wait, as far as there are any. */
+void weft__pool_give_streams(struct weft__pool *pool, struct weft__origin *origin);
+
+#endif
