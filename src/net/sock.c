@@ -257,7 +257,10 @@ static int copy(struct sock *sock, const weft_slice *slices, size_t n)
         memcpy(sock->filling + sock->filling_len, slices[i].data, slices[i].len);
         sock->filling_len += slices[i].len;
     }
-    if (sock->flying == NULL && weft__list_is_empty(&sock->flush.node))
+    /* Another task's read may have sent off what was there: the end of that sends this. */
+    if (sock->flying != NULL)
+        sock->endpoint.fd.loop->hurry = true;
+    else if (weft__list_is_empty(&sock->flush.node))
         weft__list_push_back(&sock->endpoint.fd.loop->flushes, &sock->flush.node);
     return 0;
 }

@@ -1,5 +1,8 @@
 /* test_tcp.c - streams over TCP: the suite of all streams, and what only sockets have. */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -67,4 +70,49 @@ TASK_TEST(tcp_reset_found_by_a_write_is_no_end_for_the_reader)
     ASSERT_ERR((int)weft_stream_read(a, &byte, 1), -ECONNRESET);
     weft_stream_free(a);
     weft_stream_free(b);
+}
+
+/* A blocking peer, whose bytes are the only events of the loop: answers once two have come. */
+static void *answer_two(void *arg)
+{
+    char byte;
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)(intptr_t)arg),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0) {
+        for (int i = 0; i < 2; i++)
+            recv(fd, &byte, 1, 0);
+        send(fd, "!", 1, MSG_NOSIGNAL);
+    }
+    close(fd);
+    return NULL;
+}
+
+static int read_answer(void *arg)
+{
+    char byte;
+    return weft_stream_read_exact(arg, &byte, 1);
+}
+
+/* What a task writes while another one's read has just sent off what was there goes out too. */
+TASK_TEST(tcp_write_behind_the_send_of_another_tasks_read_is_not_held_up)
+{
+    weft_listener *listener;
+    weft_stream *stream;
+    weft_group group;
+    pthread_t thread;
+    ASSERT_OK(weft_listen("127.0.0.1", 0, NULL, &listener));
+    ASSERT_INT_EQ(pthread_create(&thread, NULL, answer_two,
+                                 (void *)(intptr_t)weft_listener_port(listener)),
+                  0);
+    ASSERT_OK(weft_listener_accept(listener, &stream));
+    ASSERT_OK(weft_group_init(&group, WEFT_GROUP(.timeout = WEFT_SEC(5))));
+    ASSERT_OK(weft_stream_write(stream, "a", 1));
+    ASSERT_OK(weft_group_spawn(&group, read_answer, stream));
+    ASSERT_OK(weft_stream_write(stream, "b", 1));
+    ASSERT_OK(weft_group_wait(&group));
+    weft_stream_free(stream);
+    weft_listener_close(listener);
+    pthread_join(thread, NULL);
 }
