@@ -93,7 +93,7 @@ typedef struct weft_client_options {
     const char *default_encoding;     /* of text whose Content-Type does not say; default "utf-8" */
     size_t line_max;                  /* bytes of a line of a body; default 1 MiB */
     const weft_tls_options
-        *proxy_tls; /* copies. For https proxies; default that of servers, without
+        *proxy_tls;        /* copies. For https proxies; default that of servers, without
                                           its certificate, pins and ocsp */
     int http1;             /* WEFT_OFF: HTTP/2 and nothing else: over http at once, as the server is
                               known to speak it; over https it must agree by ALPN; default on */
@@ -390,6 +390,7 @@ typedef struct weft_pool_connection {
     int64_t idle;       /* for so long; -1: in use */
     int64_t age;        /* since it was connected; -1: it is not yet */
     uint64_t requests;  /* that it has carried */
+    size_t streams;     /* calls that have a part of it now, over HTTP/2; else 0 */
 } weft_pool_connection;
 
 /**

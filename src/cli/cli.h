@@ -61,6 +61,9 @@ struct args {
     const char *bearer;
     const char *output;
     const char *ca_file;
+    bool http1;
+    bool http2;
+    bool http2_only;
     bool insecure;
     bool follow;
     bool verbose;

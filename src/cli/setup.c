@@ -68,6 +68,8 @@ static void set_options(struct setup *setup, const struct args *args)
         .headers = setup->headers,
         .timeout = args->timeout,
         .connect_timeout = args->connect_timeout,
+        .http2 = args->http2,
+        .http1 = args->http2_only ? WEFT_OFF : WEFT_ON,
         .insecure_no_verify = args->insecure,
         .ca_file = args->ca_file,
         .follow_redirects = args->follow ? WEFT_ON : WEFT_OFF,
@@ -107,6 +109,10 @@ enum exit_code setup_init(struct setup *setup, const struct args *args)
         add_pairs(&args->headers, ':', "a header field such as 'Name: value'", setup->headers);
     if (code == EXIT_OK)
         code = add_pairs(&args->params, '=', "a query parameter such as name=value", setup->params);
+    if (code == EXIT_OK && args->http1 && (args->http2 || args->http2_only)) {
+        complain("--http1.1 and HTTP/2: one of the two");
+        code = EXIT_USAGE;
+    }
     if (code == EXIT_OK && args->user && args->bearer) {
         complain("-u and --bearer exclude each other");
         code = EXIT_USAGE;

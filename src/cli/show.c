@@ -44,6 +44,14 @@ static bool is_given(const weft_pair *headers, const char *name)
     return false;
 }
 
+/* "" where only the server's answer tells. */
+static const char *version_of(const struct args *args, const weft_url *url)
+{
+    if (args->http2_only)
+        return " HTTP/2";
+    return args->http2 && strcmp(weft_url_scheme(url), "https") == 0 ? "" : " HTTP/1.1";
+}
+
 /* What the library adds is shown as well: the whole head, as it goes on the wire. */
 void show_request_head(const char *method, const weft_url *url, const weft_pair *headers,
                        const struct args *args, int64_t body_len)
@@ -52,7 +60,7 @@ void show_request_head(const char *method, const weft_url *url, const weft_pair 
     FILE *to = stderr;
     fputs("> ", to);
     escape_line(method, to);
-    fprintf(to, " %s HTTP/1.1\n", weft_url_target(url));
+    fprintf(to, " %s%s\n", weft_url_target(url), version_of(args, url));
     if (!is_given(headers, "host"))
         show_field(to, "> ", "Host", weft_url_authority(url));
     if (!is_given(headers, "accept"))

@@ -254,6 +254,7 @@ struct weft__origin {
     struct weft__list waiters;   /* all who wait, in order of arrival */
     struct weft__list shared;    /* HTTP/2 connections that take streams */
     size_t opening;              /* connections that may become HTTP/2 */
+    size_t streams;              /* at a time, as the server has said; 0: it has not yet */
     enum weft__http http;        /* ANY: not known yet */
     bool refuses_h2;             /* it has said that it wants HTTP/1.1 */
     size_t claims; /* slots, and waiters for one that only the pool's limit holds up */

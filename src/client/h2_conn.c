@@ -187,6 +187,7 @@ static int read_all(struct weft__h2_conn *shared)
         if (n <= 0 || shared->ended)
             return n < 0 ? (int)n : 0;
         shared->heard = weft__loop_now(shared->loop);
+        shared->greeted = true;
         int err = weft__h2_receive(shared->h2, shared->in, (size_t)n, shared->heard);
         if (err < 0)
             return err;

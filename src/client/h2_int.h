@@ -38,7 +38,8 @@ struct weft__h2_conn {
     int64_t heard;  /* when something came last */
     int64_t pinged; /* when the PING went that nothing has come since; 0: none */
     bool writer_parked;
-    bool broken; /* nothing more can be sent */
+    bool greeted; /* the server's settings have come */
+    bool broken;  /* nothing more can be sent */
     bool ended;
 };
 

@@ -149,13 +149,21 @@ void weft__pool_orphan_lights(struct weft__pool *pool)
 
 /* ---- streams ---- */
 
+/* As long as a server has not said how many, it is what it said last time. */
+static bool has_room(const struct weft__origin *origin, const struct weft__h2_conn *shared)
+{
+    if (!shared->greeted && origin->streams > 0 && shared->n_lights >= origin->streams)
+        return false;
+    return weft__h2_room(shared->h2) > shared->n_pending;
+}
+
 /* Where there is room, earlier connections first: so that those too many become idle. */
 static struct weft__h2_conn *roomy(const struct weft__origin *origin)
 {
     for (struct weft__list *node = origin->shared.next; node != &origin->shared;
          node = node->next) {
         struct weft__h2_conn *shared = WEFT__CONTAINER(node, struct weft__h2_conn, node);
-        if (weft__h2_room(shared->h2) > shared->n_pending)
+        if (has_room(origin, shared))
             return shared;
     }
     return NULL;
@@ -209,6 +217,8 @@ void weft__pool_h2_changed(struct weft__h2_conn *shared)
 {
     if (shared->ended)
         return;
+    if (shared->greeted)
+        shared->slot->origin->streams = weft__h2_streams_max(shared->h2);
     if (!weft__h2_is_leaving(shared->h2)) {
         weft__pool_give_streams(shared->pool, shared->slot->origin);
         return;

@@ -103,9 +103,9 @@ TASK_TEST(tcp_write_behind_the_send_of_another_tasks_read_is_not_held_up)
     weft_group group;
     pthread_t thread;
     ASSERT_OK(weft_listen("127.0.0.1", 0, NULL, &listener));
-    ASSERT_INT_EQ(pthread_create(&thread, NULL, answer_two,
-                                 (void *)(intptr_t)weft_listener_port(listener)),
-                  0);
+    ASSERT_INT_EQ(
+        pthread_create(&thread, NULL, answer_two, (void *)(intptr_t)weft_listener_port(listener)),
+        0);
     ASSERT_OK(weft_listener_accept(listener, &stream));
     ASSERT_OK(weft_group_init(&group, WEFT_GROUP(.timeout = WEFT_SEC(5))));
     ASSERT_OK(weft_stream_write(stream, "a", 1));

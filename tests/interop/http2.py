@@ -1,0 +1,203 @@
+"""weft over HTTP/2 with other people's servers: nghttpd, nginx, Apache."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+
+import peers
+import tap
+
+NGINX = """
+daemon off;
+{user}
+pid nginx.pid;
+error_log stderr crit;
+worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    default_type application/json;
+    client_body_temp_path tmp;
+    proxy_temp_path tmp;
+    fastcgi_temp_path tmp;
+    uwsgi_temp_path tmp;
+    scgi_temp_path tmp;
+    {extra}
+    server {{
+        listen 127.0.0.1:{port} ssl http2;
+        ssl_certificate cert.pem;
+        ssl_certificate_key key.pem;
+        root www;
+    }}
+}}
+"""
+
+APACHE = """
+ServerRoot {folder}
+ServerName localhost
+PidFile {folder}/apache.pid
+ErrorLog {folder}/error.log
+Listen 127.0.0.1:{port} https
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule ssl_module {modules}/mod_ssl.so
+LoadModule http2_module {modules}/mod_http2.so
+Protocols h2 http/1.1
+DocumentRoot {folder}/www
+SSLEngine on
+SSLCertificateFile {folder}/cert.pem
+SSLCertificateKeyFile {folder}/key.pem
+<Directory {folder}/www>
+    Require all granted
+</Directory>
+"""
+
+
+def make_folder():
+    os.makedirs("www", exist_ok=True)
+    for number in range(1, 101):
+        with open(f"www/{number}.json", "w", encoding="utf-8") as file:
+            json.dump({"id": number, "name": f"Käse {number}"}, file)
+    with open("www/big.bin", "wb") as file:
+        file.write(os.urandom(3_000_000))
+    os.makedirs("tmp", exist_ok=True)
+    peers.make_ca()
+
+
+def wait_for(url, process, *options):
+    for _ in range(200):
+        if tap.run([tap.weft(), "-s", "-k", *options, url]).returncode in (0, 4):
+            return
+        if process.poll() is not None:
+            raise AssertionError("the server has ended")
+        time.sleep(0.05)
+    raise AssertionError("the server does not answer")
+
+
+@contextlib.contextmanager
+def running(command, url, *options):
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        wait_for(url, process, *options)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def nghttpd(*options, secure=True):
+    program = tap.need("nghttpd")
+    make_folder()
+    port = str(peers.free_port())
+    if secure:
+        return running([program, "-d", "www", *options, port, "key.pem", "cert.pem"],
+                       f"https://localhost:{port}", "--http2")
+    return running([program, "-d", "www", "--no-tls", *options, port],
+                   f"http://localhost:{port}", "--http2-prior-knowledge")
+
+
+def nginx(extra=""):
+    program = tap.need("nginx")
+    make_folder()
+    port = peers.free_port()
+    user = "user root;" if os.geteuid() == 0 else ""
+    with open("nginx.conf", "w", encoding="ascii") as file:
+        file.write(NGINX.format(port=port, user=user, extra=extra))
+    return running([program, "-p", ".", "-c", "nginx.conf"], f"https://localhost:{port}")
+
+
+def apache():
+    program = tap.need("apache2")
+    modules = "/usr/lib/apache2/modules"
+    if not os.path.exists(f"{modules}/mod_http2.so"):
+        tap.skip("Apache's mod_http2 is not installed")
+    make_folder()
+    port = peers.free_port()
+    with open("apache.conf", "w", encoding="utf-8") as file:
+        file.write(APACHE.format(folder=os.getcwd(), port=port, modules=modules))
+    return running([program, "-X", "-f", os.path.abspath("apache.conf")],
+                   f"https://localhost:{port}")
+
+
+def fetch_all(base, *options):
+    with open("list", "w", encoding="ascii") as file:
+        file.write("".join(f"{base}/{number}.json\n" for number in range(1, 101)))
+        file.write(f"{base}/big.bin\n")
+    done = tap.run([tap.weft(), "fetch", "-s", "-i", "list", "-d", "out", "-c", "50",
+                    "--cacert", "ca.pem", *options])
+    tap.equal(done.returncode, 0, done.stderr.decode())
+    for name in [f"{number}.json" for number in range(1, 101)] + ["big.bin"]:
+        with open(f"www/{name}", "rb") as wanted, open(f"out/{name}", "rb") as got:
+            tap.equal(got.read() == wanted.read(), True, name)
+
+
+def says_http2(base, option="--http2"):
+    done = tap.run([tap.weft(), "-v", "--cacert", "ca.pem", option, f"{base}/7.json"])
+    tap.equal(done.returncode, 0, done.stderr.decode())
+    tap.has(done.stderr.decode(), "< HTTP/2 200", "what -v says")
+    tap.equal(json.loads(done.stdout)["id"], 7)
+
+
+@tap.test(limit=60)
+def nghttpd_over_tls():
+    with nghttpd() as base:
+        says_http2(base)
+        fetch_all(base, "--http2")
+
+
+@tap.test(limit=60)
+def nghttpd_with_prior_knowledge():
+    with nghttpd(secure=False) as base:
+        says_http2(base, "--http2-prior-knowledge")
+        fetch_all(base, "--http2-prior-knowledge")
+
+
+@tap.test(limit=60)
+def nghttpd_that_allows_few_streams():
+    with nghttpd("-m", "3") as base:
+        fetch_all(base, "--http2")
+
+
+@tap.test(limit=60)
+def nginx_over_tls():
+    with nginx() as base:
+        says_http2(base)
+        fetch_all(base, "--http2")
+
+
+@tap.test(limit=60)
+def nginx_that_goes_away_after_each_seventh_request():
+    with nginx("keepalive_requests 7;") as base:
+        fetch_all(base, "--http2")
+
+
+@tap.test(limit=60)
+def apache_over_tls():
+    with apache() as base:
+        says_http2(base)
+        fetch_all(base, "--http2")
+
+
+@tap.test(limit=60)
+def server_that_speaks_only_http1_is_spoken_to_so():
+    with nginx() as base:
+        done = tap.run([tap.weft(), "-v", "--cacert", "ca.pem", f"{base}/7.json"])
+        tap.has(done.stderr.decode(), "< HTTP/1.1 200", "what -v says")
+    reply = peers.reply("hi")
+    with peers.raw(reply, peers.tls_context()) as (where, _seen):
+        base = f"https://{where}/"
+        done = tap.run([tap.weft(), "-k", "-s", "--http2", base])
+        tap.equal(done.stdout, b"hi")
+        done = tap.run([tap.weft(), "-k", "-s", "--http2-prior-knowledge", base])
+        tap.has(done.stderr.decode(), "does not speak HTTP/2", "the error")
+
+
+tap.main()
