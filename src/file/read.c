@@ -128,11 +128,16 @@ int64_t weft_file_peek(weft_file *file, size_t want, const char **ret)
 
 /* ---- several parts ---- */
 
-int64_t weft_file_readv(weft_file *file, const weft_part *parts, size_t n)
+enum { AT_CURSOR = -1 };
+
+/* One after the other, up to the end; an error that comes after some bytes is met again. */
+static int64_t read_parts(weft_file *file, const weft_part *parts, size_t n, int64_t offset)
 {
     int64_t done = 0;
     for (size_t i = 0; i < n; i++) {
-        int64_t got = weft_file_read(file, parts[i].data, parts[i].len);
+        int64_t got = offset == AT_CURSOR
+                          ? weft_file_read(file, parts[i].data, parts[i].len)
+                          : weft_file_read_at(file, parts[i].data, parts[i].len, offset + done);
         if (got < 0)
             return done > 0 ? done : got;
         done += got;
@@ -140,6 +145,11 @@ int64_t weft_file_readv(weft_file *file, const weft_part *parts, size_t n)
             break;
     }
     return done;
+}
+
+int64_t weft_file_readv(weft_file *file, const weft_part *parts, size_t n)
+{
+    return read_parts(file, parts, n, AT_CURSOR);
 }
 
 /* In one piece where a buffer or a single system call can take it, so that lines do not mix. */
@@ -174,16 +184,9 @@ int weft_file_writev(weft_file *file, const weft_slice *slices, size_t n)
 
 int64_t weft_file_readv_at(weft_file *file, const weft_part *parts, size_t n, int64_t offset)
 {
-    int64_t done = 0;
-    for (size_t i = 0; i < n; i++) {
-        int64_t got = weft_file_read_at(file, parts[i].data, parts[i].len, offset + done);
-        if (got < 0)
-            return done > 0 ? done : got;
-        done += got;
-        if ((size_t)got < parts[i].len)
-            break;
-    }
-    return done;
+    if (offset < 0)
+        return weft_file_read_at(file, NULL, 0, offset); /* says what is wrong with it */
+    return read_parts(file, parts, n, offset);
 }
 
 /* Small pieces in one: each write of the system costs more than copying them. */

@@ -112,174 +112,198 @@ static int direct_wait(struct direct *direct, uint32_t events)
     return n < 0 ? (int)n : 0;
 }
 
-/* ---- sending ---- */
+/* ---- through a buffer, where the kernel cannot do it ---- */
 
-struct sending {
+/* A piece from the file, and into the stream: its bytes, 0 at the end. */
+static int64_t send_by_hand(struct weft_file *file, int64_t offset, char *data, size_t len,
+                            weft_stream *stream)
+{
+    int64_t n = weft_file_read_at(file, data, len, offset);
+    int err = n > 0 ? weft_stream_write(stream, data, (size_t)n) : 0;
+    return err < 0 ? err : n;
+}
+
+/* A piece from the stream, and into the file: it was taken, so it is written whatever happens. */
+static int64_t receive_by_hand(struct weft_file *file, int64_t offset, char *data, size_t len,
+                               weft_stream *stream)
+{
+    weft_scope scope;
+    int64_t n = weft_stream_read(stream, data, len);
+    if (n <= 0)
+        return n;
+    weft_scope_enter_shield(&scope, WEFT_FOREVER);
+    int err = weft_scope_exit(&scope, weft_file_write_at(file, data, (size_t)n, offset));
+    return err < 0 ? err : n;
+}
+
+static int64_t by_hand(int64_t (*piece)(struct weft_file *, int64_t, char *, size_t, weft_stream *),
+                       struct weft_file *file, int64_t offset, int64_t left, weft_stream *stream)
+{
+    int64_t moved = 0;
+    int64_t n = 1;
+    char *data = weft__pages_alloc(PIECE);
+    if (data == NULL)
+        return weft__fail_nomem();
+    while (moved < left && n > 0) {
+        size_t len = left - moved < PIECE ? (size_t)(left - moved) : PIECE;
+        n = piece(file, offset + moved, data, len, stream);
+        moved += n > 0 ? n : 0;
+    }
+    weft__pages_free(data, PIECE);
+    return n < 0 ? n : moved;
+}
+
+static int64_t send_copied(struct weft_file *file, int64_t offset, int64_t left,
+                           weft_stream *stream)
+{
+    int64_t sent = by_hand(send_by_hand, file, offset, left, stream);
+    int err = sent < 0 ? 0 : weft_stream_flush(stream);
+    return err < 0 ? err : sent;
+}
+
+/* ---- inside the kernel ---- */
+
+/* What is under way from a file into a socket, or back through a pipe. */
+struct moving {
     struct weft_file *file;
     struct weft_task *self;
     enum weft__file_way way;
     int64_t offset;
     int64_t left;
     int socket;
-    int64_t result;
+    int64_t result; /* of what a job did */
+    int pipe[2];
+    size_t piped; /* in the pipe: taken from the socket, and not yet in the file */
 };
 
-static int run_sendfile(void *arg)
-{
-    struct sending *sending = arg;
-    struct weft__pipe_guard guard;
-    size_t len = sending->left < SEND_PIECE ? (size_t)sending->left : SEND_PIECE;
-    int64_t n = weft__fault_io("sendfile", &len);
-    if (n == 0) {
-        off_t offset = sending->offset;
-        weft__pipe_guard_begin(&guard);
-        n = sendfile(sending->socket, sending->file->handle.fd.fd, &offset, len);
-        if (n < 0)
-            n = -errno;
-        weft__pipe_guard_end(&guard, n == -EPIPE);
-    }
-    sending->result = n;
-    return 0;
-}
-
-/* Does the page cache have the piece, as far as its first and last byte tell? */
-static bool is_cached(const struct sending *sending)
-{
-    char byte;
-    struct weft__handle *handle = &sending->file->handle;
-    int64_t len = sending->left < SEND_PIECE ? sending->left : SEND_PIECE;
-    return weft__file_step_read(WEFT__FILE_NOWAIT, handle, &byte, 1, sending->offset) >= 0 &&
-           weft__file_step_read(WEFT__FILE_NOWAIT, handle, &byte, 1, sending->offset + len - 1) >=
-               0;
-}
-
-static int64_t send_piece(struct sending *sending, struct direct *direct)
-{
-    for (;;) {
-        bool here = sending->way == WEFT__FILE_PLAIN ||
-                    (sending->way == WEFT__FILE_NOWAIT && is_cached(sending));
-        int err =
-            weft__file_offload(here ? WEFT__FILE_PLAIN : WEFT__FILE_POOL, run_sendfile, sending);
-        if (err < 0)
-            return err;
-        if (sending->result == -EAGAIN)
-            err = direct_wait(direct, POLLOUT);
-        else if (sending->result != -EINTR)
-            return sending->result;
-        if (err < 0)
-            return err;
-    }
-}
+typedef int64_t move_piece(struct moving *moving, struct direct *direct);
 
 /* The number of bytes; or NO_WAY in *ret_err if the kernel cannot do it. */
-static int64_t send_direct(struct sending *sending, struct direct *direct, int *ret_err)
+static int64_t move_direct(struct moving *moving, struct direct *direct, move_piece *piece,
+                           int *ret_err)
 {
-    int64_t sent = 0;
+    int64_t moved = 0;
     *ret_err = 0;
-    while (sending->left > 0) {
-        int64_t n = send_piece(sending, direct);
-        if (sent == 0 && (n == -EINVAL || n == -ENOSYS || n == -EOPNOTSUPP))
+    while (moving->left > 0 && *ret_err == 0) {
+        int64_t n = piece(moving, direct);
+        bool no_way = n == -EINVAL || n == -ENOSYS || n == -EOPNOTSUPP;
+        if (no_way && moved == 0 && moving->piped == 0)
             *ret_err = NO_WAY;
         else if (n < 0)
             *ret_err = (int)n;
         if (n <= 0)
             break;
-        sent += n;
-        sending->offset += n;
-        sending->left -= n;
-        *ret_err = weft__file_pace(sending->self);
-        if (*ret_err < 0)
-            break;
+        moved += n;
+        moving->left -= n;
+        *ret_err = weft__file_pace(moving->self);
     }
-    return sent;
+    return moved;
 }
 
-static int64_t send_copied(struct weft_file *file, int64_t offset, int64_t left,
-                           weft_stream *stream)
+/* ---- sending ---- */
+
+static int run_sendfile(void *arg)
 {
-    int64_t sent = 0;
-    int64_t n = 1;
-    char *data = weft__pages_alloc(PIECE);
-    if (data == NULL)
-        return weft__fail_nomem();
-    while (left > 0 && n > 0) {
-        n = weft_file_read_at(file, data, left < PIECE ? (size_t)left : PIECE, offset + sent);
-        int err = n > 0 ? weft_stream_write(stream, data, (size_t)n) : 0;
-        if (err < 0)
-            n = err;
-        sent += n > 0 ? n : 0;
-        left -= n > 0 ? n : 0;
+    struct moving *moving = arg;
+    struct weft__pipe_guard guard;
+    size_t len = moving->left < SEND_PIECE ? (size_t)moving->left : SEND_PIECE;
+    int64_t n = weft__fault_io("sendfile", &len);
+    if (n == 0) {
+        off_t offset = moving->offset;
+        weft__pipe_guard_begin(&guard);
+        n = sendfile(moving->socket, moving->file->handle.fd.fd, &offset, len);
+        if (n < 0)
+            n = -errno;
+        weft__pipe_guard_end(&guard, n == -EPIPE);
+        moving->offset = offset;
     }
-    if (n >= 0)
-        n = weft_stream_flush(stream);
-    weft__pages_free(data, PIECE);
-    return n < 0 ? n : sent;
+    moving->result = n;
+    return 0;
+}
+
+/* Does the page cache have the piece, as far as its first and last byte tell? */
+static bool is_cached(const struct moving *moving)
+{
+    char byte;
+    struct weft__handle *handle = &moving->file->handle;
+    int64_t len = moving->left < SEND_PIECE ? moving->left : SEND_PIECE;
+    return weft__file_step_read(WEFT__FILE_NOWAIT, handle, &byte, 1, moving->offset) >= 0 &&
+           weft__file_step_read(WEFT__FILE_NOWAIT, handle, &byte, 1, moving->offset + len - 1) >= 0;
+}
+
+static int64_t send_piece(struct moving *moving, struct direct *direct)
+{
+    for (;;) {
+        bool here = moving->way == WEFT__FILE_PLAIN ||
+                    (moving->way == WEFT__FILE_NOWAIT && is_cached(moving));
+        int err =
+            weft__file_offload(here ? WEFT__FILE_PLAIN : WEFT__FILE_POOL, run_sendfile, moving);
+        if (err < 0)
+            return err;
+        if (moving->result == -EAGAIN)
+            err = direct_wait(direct, POLLOUT);
+        else if (moving->result != -EINTR)
+            return moving->result;
+        if (err < 0)
+            return err;
+    }
 }
 
 int64_t weft_file_send(weft_file *file, int64_t offset, int64_t len, weft_stream *stream)
 {
-    struct sending sending = {.file = file, .offset = offset};
+    struct moving moving = {.file = file, .offset = offset};
     struct direct direct;
     if (stream == NULL)
         return weft__fail(-EINVAL, "weft_file_send without a stream");
     bool allowed = file != NULL && file->readable;
-    int way = weft__file_begin_at(file, "send", allowed, offset, &sending.self);
+    int way = weft__file_begin_at(file, "send", allowed, offset, &moving.self);
     int err = way < 0 ? way : weft_stream_flush(stream);
     if (err < 0)
         return err;
-    sending.way = (enum weft__file_way)way;
-    sending.left = len < 0 ? INT64_MAX - offset : len;
+    moving.way = (enum weft__file_way)way;
+    moving.left = len < 0 ? INT64_MAX - offset : len;
     err = direct_open(stream, true, &direct);
     if (err < 0)
         return err;
     if (err == NO_WAY)
-        return send_copied(file, offset, sending.left, stream);
-    sending.socket = direct.fd.fd;
+        return send_copied(file, offset, moving.left, stream);
+    moving.socket = direct.fd.fd;
     stream->writing = true;
-    int64_t sent = send_direct(&sending, &direct, &err);
+    int64_t sent = move_direct(&moving, &direct, send_piece, &err);
     stream->writing = false;
     weft__fd_close(&direct.fd);
     if (err == NO_WAY)
-        return send_copied(file, offset, sending.left, stream);
+        return send_copied(file, offset, moving.left, stream);
     return err < 0 ? weft__file_fail(err, "send", file->path) : sent;
 }
 
 /* ---- receiving ---- */
 
-struct receiving {
-    struct weft_file *file;
-    int64_t offset;
-    int64_t left;
-    int pipe[2];
-    size_t piped;
-};
-
 /* What the pipe holds goes into the file, whatever happens to the task: it was taken. */
 static int run_drain(void *arg)
 {
-    struct receiving *receiving = arg;
-    while (receiving->piped > 0) {
-        size_t len = receiving->piped;
-        off_t offset = receiving->offset;
-        int64_t n = WEFT__FILE_CALL("splice", &len,
-                                    splice(receiving->pipe[0], NULL, receiving->file->handle.fd.fd,
-                                           &offset, len, SPLICE_F_MOVE));
+    struct moving *moving = arg;
+    while (moving->piped > 0) {
+        size_t len = moving->piped;
+        off_t offset = moving->offset;
+        int64_t n = WEFT__FILE_CALL(
+            "splice", &len,
+            splice(moving->pipe[0], NULL, moving->file->handle.fd.fd, &offset, len, SPLICE_F_MOVE));
         if (n < 0)
             return (int)n;
-        receiving->offset += n;
-        receiving->piped -= (size_t)n;
+        moving->offset += n;
+        moving->piped -= (size_t)n;
     }
     return 0;
 }
 
 /* Bytes that came and are in the file, 0 at the end of the stream, or an error. */
-static int64_t receive_piece(struct receiving *receiving, struct direct *direct,
-                             enum weft__file_way way)
+static int64_t receive_piece(struct moving *moving, struct direct *direct)
 {
-    size_t len = receiving->left < PIECE ? (size_t)receiving->left : PIECE;
+    size_t len = moving->left < PIECE ? (size_t)moving->left : PIECE;
     ssize_t n;
     for (;;) {
-        n = splice(direct->fd.fd, NULL, receiving->pipe[1], NULL, len,
+        n = splice(direct->fd.fd, NULL, moving->pipe[1], NULL, len,
                    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (n >= 0)
             break;
@@ -287,74 +311,30 @@ static int64_t receive_piece(struct receiving *receiving, struct direct *direct,
         if (err < 0)
             return err;
     }
-    receiving->piped = (size_t)n;
-    int err = way == WEFT__FILE_POOL ? weft__file_offload(way, run_drain, receiving) : 0;
+    moving->piped = (size_t)n;
+    bool away = moving->way == WEFT__FILE_POOL ||
+                (moving->way == WEFT__FILE_NOWAIT && weft__file_writes_wait());
+    int err = away ? weft__file_offload(WEFT__FILE_POOL, run_drain, moving) : 0;
     /* A job that never began because the task was cancelled is done here. */
-    if (receiving->piped > 0 && (err == 0 || err == -ECANCELED))
-        err = run_drain(receiving);
+    if (moving->piped > 0 && (err == 0 || err == -ECANCELED))
+        err = run_drain(moving);
     return err < 0 ? err : n;
-}
-
-static int64_t receive_direct(struct receiving *receiving, struct direct *direct,
-                              struct weft_task *self, enum weft__file_way way, int *ret_err)
-{
-    int64_t came = 0;
-    *ret_err = 0;
-    while (receiving->left > 0) {
-        int64_t n = receive_piece(receiving, direct, way);
-        if (came == 0 && receiving->piped == 0 && (n == -EINVAL || n == -ENOSYS))
-            *ret_err = NO_WAY;
-        else if (n < 0)
-            *ret_err = (int)n;
-        if (n <= 0)
-            break;
-        came += n;
-        receiving->left -= n;
-        *ret_err = weft__file_pace(self);
-        if (*ret_err < 0)
-            break;
-    }
-    return came;
-}
-
-static int64_t receive_copied(struct weft_file *file, int64_t offset, int64_t left,
-                              weft_stream *stream)
-{
-    int64_t came = 0;
-    int64_t n = 1;
-    char *data = weft__pages_alloc(PIECE);
-    if (data == NULL)
-        return weft__fail_nomem();
-    while (left > 0 && n > 0) {
-        n = weft_stream_read(stream, data, left < PIECE ? (size_t)left : PIECE);
-        if (n <= 0)
-            break;
-        weft_scope scope;
-        weft_scope_enter_shield(&scope, WEFT_FOREVER);
-        int err = weft_file_write_at(file, data, (size_t)n, offset + came);
-        err = weft_scope_exit(&scope, err);
-        came += err < 0 ? 0 : n;
-        left -= n;
-        n = err < 0 ? err : n;
-    }
-    weft__pages_free(data, PIECE);
-    return n < 0 ? n : came;
 }
 
 int64_t weft_file_receive(weft_file *file, int64_t offset, int64_t len, weft_stream *stream)
 {
-    struct weft_task *self;
+    struct moving moving = {.file = file, .offset = offset};
     struct direct direct;
     if (stream == NULL)
         return weft__fail(-EINVAL, "weft_file_receive without a stream");
     bool allowed = file != NULL && file->writable && !file->handle.append;
-    int way = weft__file_begin_at(file, "receive", allowed, offset, &self);
+    int way = weft__file_begin_at(file, "receive", allowed, offset, &moving.self);
     if (way < 0)
         return way;
-    struct receiving receiving = {.file = file, .offset = offset};
-    receiving.left = len < 0 ? INT64_MAX - offset : len;
+    moving.way = (enum weft__file_way)way;
+    moving.left = len < 0 ? INT64_MAX - offset : len;
     int err = stream->reading ? NO_WAY : direct_open(stream, false, &direct);
-    if (err == 0 && pipe2(receiving.pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
+    if (err == 0 && pipe2(moving.pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
         weft__fd_close(&direct.fd);
         err = NO_WAY;
     }
@@ -363,14 +343,14 @@ int64_t weft_file_receive(weft_file *file, int64_t offset, int64_t len, weft_str
     int64_t came = 0;
     if (err == 0) {
         stream->reading = true;
-        came = receive_direct(&receiving, &direct, self, (enum weft__file_way)way, &err);
+        came = move_direct(&moving, &direct, receive_piece, &err);
         stream->reading = false;
-        close(receiving.pipe[0]);
-        close(receiving.pipe[1]);
+        close(moving.pipe[0]);
+        close(moving.pipe[1]);
         weft__fd_close(&direct.fd);
         weft__file_changed(file);
     }
     if (err == NO_WAY)
-        return receive_copied(file, offset, receiving.left, stream);
+        return by_hand(receive_by_hand, file, offset, moving.left, stream);
     return err < 0 ? weft__file_fail(err, "receive", file->path) : came;
 }
