@@ -183,6 +183,24 @@ WEFT_API uint16_t weft_server_port(const weft_server *server);
 WEFT_API int weft_server_serve(weft_server *server);
 
 /**
+ * weft_server_serve_stream() - answer the requests of one connection that is there already
+ * @stream: borrows. Its other end speaks HTTP/1.1.
+ * @server: borrows: a weft_server, as void * so that the function is a weft_serve_fn.
+ *
+ * For streams that the server did not accept: of a listener of one's own by weft_serve(), in memory
+ * by weft_transport_serve().  Any number of tasks of one loop may be in it; weft_server_stop() ends
+ * those that wait for a request.  TLS is the caller's.
+ *
+ * Suspends: yes, until the connection is over.
+ * Cancel:   the connection is cut; -ECANCELED.
+ * Return:   0 if the stream can be closed in order, or negative.
+ * Errors:   those of the stream; -ENOMEM.
+ * Source:   aiohttp.web.Server; Go http.Server.Serve.
+ * Since:    0.1
+ */
+WEFT_API int weft_server_serve_stream(weft_stream *stream, void *server);
+
+/**
  * weft_server_stop() - let weft_server_serve() return
  * @server: borrows.
  * @grace:  how long requests that are being answered may take, nanoseconds; WEFT_FOREVER: any time.

@@ -15,8 +15,9 @@
 #define WEFT_TRANSPORT_H
 
 #include <weft/base.h>
+#include <weft/group.h>
 #include <weft/http.h>
-#include <weft/stream.h>
+#include <weft/serve.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -57,6 +58,28 @@ typedef struct weft_mount {
  */
 WEFT_API int weft_transport_new(int (*dial)(void *userdata, const weft_url *url, weft_stream **ret),
                                 void *userdata, weft_transport **ret);
+
+/**
+ * weft_transport_serve() - a transport to a server in the process
+ * @group: keeps until the transport is freed: each connection is a task of it.
+ * @serve: keeps until the transport is freed. Serves a connection, as for weft_serve().
+ * @arg:   keeps until the transport is freed; given to serve.
+ * @ret:   gives, free with weft_transport_free().
+ *
+ *     err = weft_transport_serve(&group, weft_server_serve_stream, server, &transport);
+ *
+ * Connections are streams in memory, for https too: bytes go both ways as they come, and wait for
+ * their readers.  They end with the client, and then so do their tasks.  For clients on the loop of
+ * the group alone; a function that answers anywhere is weft_mock_new().
+ *
+ * Suspends: never.
+ * Return:   0, or negative.
+ * Errors:   -EINVAL without group or serve; -ENOMEM.
+ * Source:   httpx.ASGITransport, httpx.WSGITransport.
+ * Since:    0.1
+ */
+WEFT_API int weft_transport_serve(weft_group *group, weft_serve_fn serve, void *arg,
+                                  weft_transport **ret);
 
 /**
  * weft_transport_free() - release a transport

@@ -224,6 +224,11 @@ int weft__server_serve_stream(weft_server *server, weft_stream *stream)
     return err == -ENOMEM ? err : 0;
 }
 
+int weft_server_serve_stream(weft_stream *stream, void *server)
+{
+    return serve_stream(server, stream);
+}
+
 /* A weft_serve_fn. */
 static int serve_conn(weft_stream *stream, void *arg)
 {
