@@ -398,6 +398,8 @@ WEFT_API int weft_response_read_all(weft_response *response);
  * weft_response_raise_for_status() - make an error of a 4xx or 5xx
  * @response: borrows.
  *
+ * So it does of one beyond 599, which counts as 5xx (RFC 9110 15).
+ *
  * Suspends: never.
  * Return:   0, or WEFT_EHTTP_STATUS with a message like "404 Not Found for url http://...".
  * Source:   httpx.Response.raise_for_status.
