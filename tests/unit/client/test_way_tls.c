@@ -637,7 +637,7 @@ TEST_IN_LOOP(ways_survive_cancellation_at_every_checkpoint, WEFT_BACKEND_VIRTUAL
 {
     for (size_t i = 0; i < 3; i++) {
         struct tls_world world;
-        uint64_t step = test_under_valgrind() ? 11 : 1;
+        uint64_t step = test_under_valgrind() ? 37 : 1;
         begin_faults(&world, fault_proxies[i]);
         weft_testing_cancel_at(NULL, 0);
         ASSERT_INT_EQ(one_call(fault_proxies[i]), 200);
