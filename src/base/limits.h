@@ -94,6 +94,8 @@
     X(BODY_MAX, 1024 * 1024 * 1024, "bytes of a response read into memory")                        \
     X(POOL_CONNECTIONS, 100, "connections of a client on one loop")                                \
     X(POOL_IDLE, 20, "idle connections that are kept")                                             \
+    X(PROXY_ANSWER, 65536, "bytes of a proxy's answer to CONNECT")                                 \
+    X(PROXIES, 16, "proxies of requests that a client remembers")                                  \
     X(CLIENT_ORIGINS, 1024, "origins whose health a client remembers")                             \
     X(SERVER_BODY, 1024 * 1024, "bytes of a request body, on the server")                          \
     X(SERVER_CONNECTIONS, 1024, "connections of a server")                                         \

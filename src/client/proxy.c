@@ -13,8 +13,6 @@
 
 #include "base/alloc.h"
 
-enum { REPLY_MAX = 64 * 1024 };
-
 /* ---- from a URL ---- */
 
 static const struct {
@@ -277,7 +275,7 @@ static int read_answer(weft_stream *stream, struct weft__h1_head *head, struct w
             size_t room;
             if (weft__buf_reserve(in, 4096) < 0)
                 return weft__fail(WEFT_EHEADER_TOO_LARGE, "an answer larger than %d bytes",
-                                  REPLY_MAX);
+                                  WEFT__LIMIT_PROXY_ANSWER);
             char *space = weft__buf_space(in, &room);
             int64_t got = weft_stream_read(stream, space, room);
             if (got == 0)
@@ -324,7 +322,7 @@ int weft__proxy_connect(struct weft__proxy *proxy, weft_stream *stream, const ch
     struct weft__buf in;
     weft__h1_head_init(&head);
     weft__h1_head_reset(&head, "CONNECT");
-    weft__buf_init(&in, REPLY_MAX);
+    weft__buf_init(&in, WEFT__LIMIT_PROXY_ANSWER);
     int err = send_connect(proxy, stream, target);
     if (err == 0)
         err = read_answer(stream, &head, &in);

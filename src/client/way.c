@@ -140,7 +140,7 @@ void weft__ways_done(struct weft__ways *ways)
         weft__proxy_unref(ways->mounts[i].proxy);
     }
     weft__free(ways->mounts);
-    for (size_t i = 0; i < WEFT__WAYS_KNOWN; i++)
+    for (size_t i = 0; i < WEFT__LIMIT_PROXIES; i++)
         weft__proxy_unref(ways->known[i]);
     weft_transport_free(ways->transport);
     weft__proxy_unref(ways->proxy);
@@ -188,14 +188,14 @@ static int proxy_of_request(struct weft__ways *ways, const char *text, const wef
     size_t at = 0;
     int err = 0;
     pthread_mutex_lock(&ways->lock);
-    while (at < WEFT__WAYS_KNOWN && ways->known[at] != NULL &&
+    while (at < WEFT__LIMIT_PROXIES && ways->known[at] != NULL &&
            !is_known(ways->known[at], text, headers))
         at++;
-    if (at < WEFT__WAYS_KNOWN && ways->known[at] != NULL) {
+    if (at < WEFT__LIMIT_PROXIES && ways->known[at] != NULL) {
         proxy = ways->known[at];
     } else {
         err = weft__proxy_new("proxy", text, headers, &proxy);
-        if (err == 0 && at == WEFT__WAYS_KNOWN)
+        if (err == 0 && at == WEFT__LIMIT_PROXIES)
             weft__proxy_unref(ways->known[--at]);
     }
     if (err == 0) {

@@ -21,6 +21,7 @@
 #include <weft/tls.h>
 #include <weft/transport.h>
 
+#include "base/limits.h"
 #include "proto/auth.h"
 #include "proto/header.h"
 #include "proto/proxy_env.h"
@@ -100,7 +101,7 @@ int weft__socks_connect(const struct weft__proxy *proxy, weft_stream *stream, co
 
 /* ---- a client's ways ---- */
 
-enum { WEFT__WAYS_KNOWN = 16, WEFT__WAY_KEY = 160 };
+enum { WEFT__WAY_KEY = 160 };
 
 struct weft__mount {
     struct weft__pattern pattern;
@@ -125,7 +126,7 @@ struct weft__ways {
     bool (*allow)(void *userdata, const char *host, const weft_address *address);
     void *allow_userdata;
     pthread_mutex_t lock;
-    struct weft__proxy *known[WEFT__WAYS_KNOWN]; /* under lock: of requests, latest first */
+    struct weft__proxy *known[WEFT__LIMIT_PROXIES]; /* under lock: of requests, latest first */
 };
 
 int weft__ways_init(struct weft__ways *ways, const weft_client_options *options);

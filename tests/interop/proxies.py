@@ -35,6 +35,7 @@ def both_kinds(proxy, *words, opened=2):
         tap.equal([row["target"] for row in seen], ["/a?b=%2F"] * 2)
         tap.equal([row["target"] for row in seen_secure], ["/c"] * 2)
         tap.equal(rows[-1]["opened"], opened, "connections")
+        ok(drive(urls, plain=True, proxy=proxy, ca_file="ca.pem"))
         lacks_credentials(seen + seen_secure)
         for url in urls:
             tap.equal(same_for_curl(url, proxy, *words).split()[0], "200", "curl's status")
@@ -150,6 +151,7 @@ def every_socks(at, kinds, user=""):
             proxy = f"{kind}://{user}{at}"
             ok(drive(urls, proxy=proxy, ca_file="ca.pem"))
             tap.equal([row["target"] for row in seen], ["/" + kind] * 2)
+            ok(drive(urls, plain=True, proxy=proxy, ca_file="ca.pem"))
             tap.equal(same_for_curl(urls[2], proxy).split()[0], "200", f"curl by {kind}")
             seen.clear()
 
@@ -201,6 +203,26 @@ def microsocks_asks_for_a_password():
         every_socks(at, ["socks5", "socks5h"], "kim:secret@")
         row = drive(["http://127.0.0.1:1/"], proxy=f"socks5h://kim:wrong@{at}")[0]
         failed(row, "WEFT_EPROXY", f"proxy socks5h://{at}", "user name or password refused")
+
+
+@tap.test(limit=60)
+def program_goes_by_the_environment():
+    peers.make_ca()
+    with tinyproxy() as at, origin() as (plain, seen), origin(secure=True) as (secure, seen_secure):
+        environment = {"PATH": "", "http_proxy": at, "HTTPS_PROXY": f"http://{at}"}
+        for url in (f"http://localhost:{plain}/a", f"https://localhost:{secure}/b"):
+            done = tap.run([tap.weft(), "--cacert", "ca.pem", url], env=environment)
+            tap.equal(done.returncode, 0, done.stderr.decode())
+        with open("tinyproxy.log", encoding="utf-8") as file:
+            log = file.read()
+        tap.has(log, f"GET http://localhost:{plain}/a")
+        tap.has(log, f"CONNECT localhost:{secure}")
+        environment["no_proxy"] = "127.0.0.0/8, localhost"
+        done = tap.run([tap.weft(), f"http://localhost:{plain}/c"], env=environment)
+        tap.equal(done.returncode, 0, done.stderr.decode())
+        tap.equal([row["target"] for row in seen + seen_secure], ["/a", "/c", "/b"])
+        with open("tinyproxy.log", encoding="utf-8") as file:
+            tap.equal("/c" in file.read(), False, "past the proxy")
 
 
 @tap.test(limit=60)

@@ -16,11 +16,12 @@ import peers
 import tap
 
 
-def drive(calls, **client):
-    """The calls of one client; a row for each, as way_driver prints them."""
+def drive(calls, plain=False, **client):
+    """The calls of one client, in a task or in plain code; a row for each, as way_driver prints
+    them."""
     calls = [{"url": call} if isinstance(call, str) else call for call in calls]
     with open("calls.json", "w", encoding="utf-8") as file:
-        json.dump({"client": client, "calls": calls}, file)
+        json.dump({"client": client, "calls": calls, "plain": plain}, file)
     environment = {name: value for name, value in os.environ.items()
                    if not name.lower().endswith("_proxy")}
     done = tap.run([os.path.join(tap.BUILD, "tests", "interop", "way_driver"), "calls.json"],

@@ -310,7 +310,7 @@ VIRTUAL_TEST(proxies_of_requests_are_kept_up_to_a_number)
     ASSERT_OK(weft_client_new(NULL, &client));
     uint64_t first = 0;
     for (int round = 0; round < 2; round++) {
-        for (int i = 0; i <= WEFT__WAYS_KNOWN; i++) {
+        for (int i = 0; i <= WEFT__LIMIT_PROXIES; i++) {
             char proxy[64];
             snprintf(proxy, sizeof proxy, "http://user%d:pw@proxy:3128", i);
             ASSERT_OK(weft_client_get(client, "http://origin.example/",
@@ -352,6 +352,41 @@ VIRTUAL_TEST(proxies_of_requests_with_other_fields_are_others)
         weft_response_free(r);
     }
     ASSERT_INT_EQ(PROXY->connections, 4);
+    weft_client_free(client);
+    tls_world_end(&world);
+}
+
+struct one_shot {
+    const char *text;
+};
+
+static int64_t read_once(void *userdata, void *data, size_t len)
+{
+    struct one_shot *body = userdata;
+    size_t n = strlen(body->text);
+    ASSERT(n <= len);
+    memcpy(data, body->text, n);
+    body->text = "";
+    return (int64_t)n;
+}
+
+VIRTUAL_TEST(challenge_to_a_body_that_cannot_be_sent_again_is_the_callers)
+{
+    struct tls_world world;
+    weft_client *client;
+    weft_response *r;
+    struct one_shot body = {"abc"};
+    begin(&world);
+    PROXY->answer = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n"
+                    "Proxy-Authenticate: Digest realm=\"p\", nonce=\"n\"\r\n"
+                    "Connection: close\r\n\r\n";
+    ASSERT_OK(weft_client_new(WEFT_CLIENT(.proxy = VIA), &client));
+    ASSERT_OK(weft_client_post(
+        client, "http://origin.example/",
+        WEFT_REQUEST(.body_reader = read_once, .body_userdata = &body, .body_size = 3), &r));
+    ASSERT_INT_EQ(weft_response_status(r), 407);
+    weft_response_free(r);
+    ASSERT_INT_EQ(PROXY->connections, 1);
     weft_client_free(client);
     tls_world_end(&world);
 }
