@@ -292,6 +292,8 @@ bool weft__h2_has_output(const struct weft__h2 *h2)
 
 static int move_control(struct weft__h2 *h2, struct weft__buf *out)
 {
+    if (h2->control.len == 0)
+        return 0;
     int err = weft__buf_append(out, weft__buf_bytes(&h2->control), h2->control.len);
     if (err == 0)
         weft__buf_clear(&h2->control);

@@ -73,6 +73,7 @@ void weft__h2_disconnect(struct weft__h2 *h2, int err);
  * frame of 16 KiB more; what else there is to say goes out whole.
  */
 int weft__h2_output(struct weft__h2 *h2, struct weft__buf *out, size_t max);
+/* False after an output that has appended nothing: what was left came to nothing. */
 bool weft__h2_has_output(const struct weft__h2 *h2);
 
 /* How many streams may be opened now; 0 also once the connection takes no more for ever. */

@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "proto/h2_int.h"
 
-enum { FIELD_OVERHEAD = 32 };
+enum { FIELD_OVERHEAD = 32, STATUS_MIN = 100, STATUS_FINAL = 200 };
 
 static struct weft__h2_stream *find(nghttp2_session *session, int32_t id)
 {
@@ -26,6 +26,8 @@ static void refuse(struct weft__h2_stream *stream, int error, uint32_t code)
 {
     nghttp2_submit_rst_stream(stream->h2->session, NGHTTP2_FLAG_NONE, stream->id, code);
     weft__h2_stream_over(stream, error);
+    if (error != -ENOMEM)
+        weft__h2_guard_fault(stream->h2); /* What it has found is seen to after the input. */
 }
 
 /* Bytes of a body that nghttp2 has refused are counted too, to tell too many from too few. */
@@ -68,10 +70,11 @@ static int add_field(struct weft__h2_stream *stream, const char *name, size_t na
 {
     bool trailer = stream->status != 0;
     if (name[0] == ':') {
+        /* nghttp2 has seen three digits and no other name. */
         uint64_t status = 0;
         weft__parse_u64(value, value_len, &status);
         stream->status_coming = (int)status;
-        return 0;
+        return status < STATUS_MIN ? -EPROTO : 0;
     }
     value = weft__trim(value, &value_len);
     if (!trailer && name_len == 14 && memcmp(name, "content-length", 14) == 0) {
@@ -97,7 +100,12 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         err = add_field(stream, (const char *)name, name_len, (const char *)value, value_len);
     if (err == 0)
         return 0;
-    refuse(stream, err, err == -ENOMEM ? WEFT__H2_INTERNAL_ERROR : WEFT__H2_ENHANCE_YOUR_CALM);
+    if (err == -EPROTO) {
+        stream->fault = NGHTTP2_ERR_HTTP_HEADER;
+        refuse(stream, 0, WEFT__H2_PROTOCOL_ERROR);
+    } else {
+        refuse(stream, err, err == -ENOMEM ? WEFT__H2_INTERNAL_ERROR : WEFT__H2_ENHANCE_YOUR_CALM);
+    }
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -125,11 +133,10 @@ static void end_interim(struct weft__h2_stream *stream)
 
 static void end_head(struct weft__h2_stream *stream)
 {
-    enum { INTERIM_BELOW = 200 };
     stream->h2->current = NULL;
     if (stream->status != 0)
         return;
-    if (stream->status_coming < INTERIM_BELOW) {
+    if (stream->status_coming < STATUS_FINAL) {
         end_interim(stream);
         return;
     }

@@ -37,8 +37,10 @@ static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8
     if (weft__buf_reserve(h2->out, WEFT__H2_FRAME_HEAD + length) < 0)
         return weft__h2_found(h2, 0, -ENOMEM, "no memory");
     weft__buf_append(h2->out, head, WEFT__H2_FRAME_HEAD);
-    weft__buf_append(h2->out, weft__buf_bytes(&stream->send), length);
-    weft__buf_consume(&stream->send, length);
+    if (length > 0) {
+        weft__buf_append(h2->out, weft__buf_bytes(&stream->send), length);
+        weft__buf_consume(&stream->send, length);
+    }
     bool half_empty = stream->send.len <= WEFT__LIMIT_H2_WRITE / 2;
     if (stream->send.len == 0 || (stream->wants_room && half_empty)) {
         stream->wants_room = false;

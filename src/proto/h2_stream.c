@@ -11,7 +11,7 @@
 enum {
     PSEUDO_FIELDS = 4,
     FIELD_OVERHEAD = 32,      /* RFC 9113 6.5.2 */
-    SPARE_BUFFER = 64 * 1024, /* larger ones are not kept */
+    SPARE_BUFFER = 16 * 1024, /* larger ones are not kept */
 };
 
 /* ---- memory ---- */
@@ -32,6 +32,13 @@ static void empty_buffer(struct weft__buf *buf)
         weft__buf_done(buf);
 }
 
+static void empty_headers(weft_headers *headers)
+{
+    weft__headers_reset(headers);
+    if (headers->text_cap > SPARE_BUFFER)
+        weft__headers_done(headers);
+}
+
 void weft__h2_stream_recycle(struct weft__h2_stream *stream)
 {
     struct weft__h2 *h2 = stream->h2;
@@ -44,8 +51,8 @@ void weft__h2_stream_recycle(struct weft__h2_stream *stream)
     }
     empty_buffer(&stream->send);
     empty_buffer(&stream->recv);
-    weft__headers_reset(&stream->headers);
-    weft__headers_reset(&stream->trailers);
+    empty_headers(&stream->headers);
+    empty_headers(&stream->trailers);
     weft__list_push_front(&h2->spares, &stream->node);
     h2->spares_len++;
 }
@@ -115,12 +122,20 @@ static bool is_left_out(const char *name, size_t len, const char *value, size_t 
 /* Another one with each request: in the table it would push out what comes again. */
 static bool is_changing(const char *name, size_t len)
 {
-    static const char *const names[] = {"date",        "idempotency-key", "if-range",    "range",
-                                        "traceparent", "tracestate",      "x-request-id"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (is_name(name, len, names[i]))
-            return true;
-    return false;
+    switch (weft__ascii_lower(name[0])) {
+    case 'd':
+        return is_name(name, len, "date");
+    case 'i':
+        return is_name(name, len, "idempotency-key") || is_name(name, len, "if-range");
+    case 'r':
+        return is_name(name, len, "range");
+    case 't':
+        return is_name(name, len, "traceparent") || is_name(name, len, "tracestate");
+    case 'x':
+        return is_name(name, len, "x-request-id");
+    default:
+        return false;
+    }
 }
 
 static bool is_unindexed(const struct weft__h2_request *request, const char *name, size_t len)

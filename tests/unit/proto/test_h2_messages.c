@@ -365,6 +365,7 @@ CONVERSATION(malformed_responses_end_their_stream)
         FIELDS({":status", "200"}, {":status", "200"}),               /* two */
         FIELDS({":status", "2000"}),                                  /* no status */
         FIELDS({":status", ""}),                                      /* nor this */
+        FIELDS({":status", "099"}),                                   /* below all */
         FIELDS({":status", "101"}),                                   /* not in HTTP/2 */
         FIELDS({"a", "b"}, {":status", "200"}),                       /* behind a field */
         FIELDS({":status", "200"}, {":path", "/"}),                   /* of requests */
