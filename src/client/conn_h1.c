@@ -26,10 +26,11 @@ struct reading {
     bool wanted; /* it has come */
 };
 
+/* TLS that ends without its own end is the same to a head: where idle connections end, many do. */
 static int head_error(struct reading *reading, int64_t n)
 {
     char peer[WEFT__PEER_TEXT];
-    if (n < 0)
+    if (n < 0 && n != WEFT_ETRUNCATED)
         return (int)n;
     weft__conn_peer(reading->conn, peer);
     if (weft__conn_available(reading->conn) == 0 && reading->interim == 0)

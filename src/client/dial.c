@@ -124,6 +124,10 @@ static int encrypt(struct weft__call *call, weft_tls *tls, weft_stream *plain, c
     weft__hooks_trace(call, WEFT_TRACE_TLS_STARTING, 0);
     int err = weft_tls_connect(tls, plain, host, ret);
     moments->tls = (moments->tls > 0 ? moments->tls : 0) + weft_now() - began;
+    /* Which is seen first, a peer's end or the reset behind it, is chance: one error for both. */
+    if (err < 0 && err != -ECANCELED && err != -ENOMEM &&
+        weft_error_get_family(err) == WEFT_FAMILY_SYSTEM)
+        err = weft__fail_prefix(WEFT_ETLS, "the connection broke");
     weft__hooks_trace(call, WEFT_TRACE_TLS_ENDED, err);
     return err;
 }

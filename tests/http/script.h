@@ -36,8 +36,16 @@
 #include <stdbool.h>
 
 enum script_split { SCRIPT_WHOLE, SCRIPT_BYTES, SCRIPT_RANDOM };
+enum script_over { SCRIPT_MEMORY, SCRIPT_TCP, SCRIPT_TLS };
 
-/* Runs every case of tests/http/cases/<name>.case; a mismatch fails the test, naming its line. */
-void script_run(const char *name, enum script_split split, bool memory);
+/*
+ * Plays every case of tests/http/cases whole, byte by byte and split at random; a mismatch fails
+ * the test, naming its line.  In memory they have a virtual clock, and tasks on both sides;
+ * elsewhere the client's calls are made in a task or in plain code, and many cases are played at a
+ * time.  WEFT_HTTP_CASE=TEXT plays only those whose name has the text in it.
+ */
+void script_run(enum script_over over, bool in_tasks);
+/* How many requests the servers of the cases read. */
+int script_count(void);
 
 #endif

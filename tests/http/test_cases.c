@@ -1,38 +1,36 @@
+#include <stdio.h>
+
 #include "script.h"
 #include "test.h"
 
-#define CASES(name)                                                                                \
-    TEST_WITH(name##_in_memory_whole, .limit_s = 30)                                               \
-    {                                                                                              \
-        script_run(#name, SCRIPT_WHOLE, true);                                                     \
-    }                                                                                              \
-    TEST_WITH(name##_in_memory_byte_by_byte, .limit_s = 30)                                        \
-    {                                                                                              \
-        script_run(#name, SCRIPT_BYTES, true);                                                     \
-    }                                                                                              \
-    TEST_WITH(name##_in_memory_split_at_random, .limit_s = 30)                                     \
-    {                                                                                              \
-        script_run(#name, SCRIPT_RANDOM, true);                                                    \
-    }                                                                                              \
-    TEST_WITH(name##_over_tcp_whole, .limit_s = 30)                                                \
-    {                                                                                              \
-        script_run(#name, SCRIPT_WHOLE, false);                                                    \
-    }                                                                                              \
-    TEST_WITH(name##_over_tcp_byte_by_byte, .limit_s = 30)                                         \
-    {                                                                                              \
-        script_run(#name, SCRIPT_BYTES, false);                                                    \
-    }                                                                                              \
-    TEST_WITH(name##_over_tcp_split_at_random, .limit_s = 30)                                      \
-    {                                                                                              \
-        script_run(#name, SCRIPT_RANDOM, false);                                                   \
-    }
+TEST(cases_have_at_least_250_exchanges)
+{
+    int n = script_count();
+    fprintf(stderr, "%d exchanges\n", n);
+    ASSERT_INT_GE(n, 250);
+}
 
-CASES(framing)
-CASES(request)
-CASES(connection)
-CASES(redirect)
-CASES(retry)
-CASES(upload)
-CASES(response)
-CASES(proxy)
-CASES(tunnel)
+TEST_WITH(cases_in_memory, .limit_s = 60)
+{
+    script_run(SCRIPT_MEMORY, true);
+}
+
+TEST_WITH(cases_over_tcp_in_tasks, .limit_s = 60)
+{
+    script_run(SCRIPT_TCP, true);
+}
+
+TEST_WITH(cases_over_tcp_in_plain_code, .limit_s = 60)
+{
+    script_run(SCRIPT_TCP, false);
+}
+
+TEST_WITH(cases_over_tls_in_tasks, .limit_s = 60)
+{
+    script_run(SCRIPT_TLS, true);
+}
+
+TEST_WITH(cases_over_tls_in_plain_code, .limit_s = 60)
+{
+    script_run(SCRIPT_TLS, false);
+}
