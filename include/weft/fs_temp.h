@@ -13,6 +13,7 @@
 #include <weft/base.h>
 #include <weft/file.h>
 #include <weft/fs.h>
+#include <weft/fs_tree.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -496,6 +497,139 @@ WEFT_API int weft_root_rename(weft_root *root, const char *from, const char *to,
  * Since:    0.1
  */
 WEFT_API int weft_root_symlink(weft_root *root, const char *target, const char *path);
+
+/**
+ * weft_root_link() - give a file below the root one more name
+ * @root:   borrows.
+ * @target: borrows. NUL-terminated, relative to the root; a link at its end is not followed.
+ * @path:   borrows. The same: the new name.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED if it has not begun.
+ * Return:   0, or negative.
+ * Errors:   -EXDEV one of the paths leads out of the root; as weft_link().
+ * Source:   os.link.
+ * Since:    0.1
+ */
+WEFT_API int weft_root_link(weft_root *root, const char *target, const char *path);
+
+/**
+ * weft_root_chmod() - set the permissions of what is below the root
+ * @root: borrows.
+ * @path: borrows. NUL-terminated, relative to the root; a link that stays inside is followed.
+ * @mode: the new ones.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED if it has not begun.
+ * Return:   0, or negative.
+ * Errors:   -EXDEV the path leads out of the root; as weft_chmod(); -ENOENT there is no /proc.
+ * Source:   os.chmod.
+ * Since:    0.1
+ */
+WEFT_API int weft_root_chmod(weft_root *root, const char *path, unsigned mode);
+
+/**
+ * weft_root_chown() - set owner and group of what is below the root
+ * @root:  borrows.
+ * @path:  borrows. NUL-terminated, relative to the root.
+ * @uid:   the owner, or WEFT_ID_KEEP.
+ * @gid:   the group, or WEFT_ID_KEEP.
+ * @flags: 0 or WEFT_NOFOLLOW.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED if it has not begun.
+ * Return:   0, or negative.
+ * Errors:   -EXDEV the path leads out of the root; as weft_chown().
+ * Source:   os.chown.
+ * Since:    0.1
+ */
+WEFT_API int weft_root_chown(weft_root *root, const char *path, unsigned uid, unsigned gid,
+                             unsigned flags);
+
+/**
+ * weft_root_utime() - set the times of what is below the root
+ * @root:  borrows.
+ * @path:  borrows. NUL-terminated, relative to the root.
+ * @atime: nanoseconds since 1970 of reading, WEFT_TIME_NOW or WEFT_TIME_OMIT.
+ * @mtime: the same of changing.
+ * @flags: 0 or WEFT_NOFOLLOW.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED if it has not begun.
+ * Return:   0, or negative.
+ * Errors:   -EXDEV the path leads out of the root; as weft_utime(); -ENOENT there is no /proc.
+ * Source:   os.utime.
+ * Since:    0.1
+ */
+WEFT_API int weft_root_utime(weft_root *root, const char *path, int64_t atime, int64_t mtime,
+                             unsigned flags);
+
+/**
+ * weft_root_access() - may this process read, write or execute what is below the root?
+ * @root: borrows.
+ * @path: borrows. NUL-terminated, relative to the root; a link that stays inside is followed.
+ * @mode: as for weft_access().
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED if it has not begun.
+ * Return:   0, or negative.
+ * Errors:   -EXDEV the path leads out of the root; as weft_access(); -ENOENT there is no /proc.
+ * Source:   os.access.
+ * Since:    0.1
+ */
+WEFT_API int weft_root_access(weft_root *root, const char *path, unsigned mode);
+
+/**
+ * weft_root_truncate() - set the size of a file below the root
+ * @root: borrows.
+ * @path: borrows. NUL-terminated, relative to the root; a link that stays inside is followed.
+ * @size: bytes.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED if it has not begun.
+ * Return:   0, or negative.
+ * Errors:   -EXDEV the path leads out of the root; as weft_truncate().
+ * Source:   os.truncate.
+ * Since:    0.1
+ */
+WEFT_API int weft_root_truncate(weft_root *root, const char *path, int64_t size);
+
+/**
+ * weft_root_copy() - copy a file below the root
+ * @root:    borrows.
+ * @from:    borrows. NUL-terminated, relative to the root; a link that stays inside is followed,
+ *           unless the options keep links.
+ * @to:      borrows. The same; a link that stands there is refused.
+ * @options: borrows, NULL for defaults: as for weft_copy().
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED; a copy that was begun is removed, unless a file was there before.
+ * Return:   0, or negative.
+ * Errors:   -EXDEV one of the paths leads out of the root; -ELOOP a link stands at @to; as
+ *           weft_copy(); -ENOENT there is no /proc.
+ * Source:   shutil.copy.
+ * Since:    0.1
+ */
+WEFT_API int weft_root_copy(weft_root *root, const char *from, const char *to,
+                            const weft_copy_options *options);
+
+/**
+ * weft_root_write_atomic() - replace a file below the root as a whole
+ * @root:    borrows.
+ * @path:    borrows. NUL-terminated, relative to the root; a link that stands there is replaced.
+ * @data:    borrows.
+ * @len:     bytes.
+ * @options: borrows, NULL for defaults: as for weft_write_atomic().
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED, the old content stands.
+ * Return:   0, or negative.
+ * Errors:   -EXDEV the path leads out of the root; as weft_write_atomic().
+ * Source:   none in Python.
+ * Since:    0.1
+ */
+WEFT_API int weft_root_write_atomic(weft_root *root, const char *path, const void *data, size_t len,
+                                    const weft_atomic_options *options);
 
 #ifdef __cplusplus
 }

@@ -25,6 +25,7 @@
 
 struct atomic {
     struct weft__fs_job job;
+    struct weft__fs_job *caller; /* job, or that of whoever has found the folder */
     const char *path;
     const char *data;
     size_t len;
@@ -53,7 +54,7 @@ static int write_bytes(struct atomic *a)
 {
     for (size_t done = 0; done < a->len;) {
         size_t rest = a->len - done;
-        int err = weft__fs_tick(&a->job);
+        int err = weft__fs_tick(a->caller);
         if (err < 0)
             return err;
         size_t len = rest < WEFT__FS_PIECE ? rest : WEFT__FS_PIECE;
@@ -146,8 +147,29 @@ static int replace(struct atomic *a)
     if (err == 0)
         err = sync_bytes(a);
     if (err == 0)
-        err = weft__fs_tick(&a->job);
+        err = weft__fs_tick(a->caller);
     return err < 0 ? err : publish(a);
+}
+
+/* In a->folder, which is closed, by a->name; err: what has gone wrong already. */
+static int run_in_folder(struct atomic *a, int err)
+{
+    const bool full = a->options.durability == WEFT_DURABILITY_FULL;
+    a->fd = -1;
+    /* A folder that may not be read cannot be synced either: not found out when all is done. */
+    if (err == 0 && full && (fcntl(a->folder, F_GETFL) & O_PATH) != 0)
+        err = -EACCES;
+    if (err == 0)
+        err = replace(a);
+    if (a->fd >= 0)
+        close(a->fd);
+    if (a->named)
+        unlinkat(a->folder, a->temp, 0);
+    if (err == 0 && full)
+        err = WEFT__FS_TRY("fsync", fsync(a->folder));
+    if (a->folder >= 0)
+        close(a->folder);
+    return err;
 }
 
 static int run_atomic(void *arg)
@@ -160,24 +182,23 @@ static int run_atomic(void *arg)
     if (!a->options.exclusive && lstat(path, &st) == 0 && S_ISLNK(st.st_mode) &&
         realpath(path, real) != NULL)
         path = real;
-    a->fd = -1;
+    a->caller = &a->job;
     a->folder = weft__fs_open_parent(path, &a->name);
     int err = a->folder < 0 ? a->folder : strchr(a->name, '/') != NULL ? -EISDIR : 0;
-    /* A folder that may not be read cannot be synced either: not found out when all is done. */
-    if (err == 0 && a->options.durability == WEFT_DURABILITY_FULL &&
-        (fcntl(a->folder, F_GETFL) & O_PATH) != 0)
-        err = -EACCES;
-    if (err == 0)
-        err = replace(a);
-    if (a->fd >= 0)
-        close(a->fd);
-    if (a->named)
-        unlinkat(a->folder, a->temp, 0);
-    if (err == 0 && a->options.durability == WEFT_DURABILITY_FULL)
-        err = WEFT__FS_TRY("fsync", fsync(a->folder));
-    if (a->folder >= 0)
-        close(a->folder);
+    err = run_in_folder(a, err);
     return err < 0 ? weft__fs_fail(err, "write %s", a->path) : 0;
+}
+
+int weft__fs_write_atomic(struct weft__fs_job *job, int folder, const char *name,
+                          const weft_slice *bytes, const weft_atomic_options *options)
+{
+    struct atomic a = {.caller = job,
+                       .folder = folder,
+                       .name = name,
+                       .data = bytes->data,
+                       .len = bytes->len,
+                       .options = *options};
+    return run_in_folder(&a, 0);
 }
 
 int weft_write_atomic(const char *path, const void *data, size_t len,

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <weft/file.h>
 #include <weft/fs.h>
@@ -190,6 +191,14 @@ int weft__fs_copy_fail(int err, const char *verb, const char *from, const char *
 int weft__fs_copy_bytes(struct weft__fs_job *job, int in, int out, int64_t size);
 /* Permissions and times; user attributes too, unless in is -1. No message. */
 int weft__fs_preserve(int in, int out, const struct stat *st);
+
+/* ---- a file's content at once ---- */
+
+/* weft_write_atomic to a name in a folder, which is closed. No message. */
+int weft__fs_write_atomic(struct weft__fs_job *job, int folder, const char *name,
+                          const weft_slice *bytes, const weft_atomic_options *options);
+/* Nanoseconds, WEFT_TIME_NOW or WEFT_TIME_OMIT as utimensat takes them. */
+struct timespec weft__fs_timespec(int64_t time);
 
 /* ---- a seam for tests ---- */
 

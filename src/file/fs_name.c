@@ -327,7 +327,7 @@ int weft_chown(const char *path, unsigned uid, unsigned gid, unsigned flags)
                         &(struct name){.path = path, .uid = uid, .gid = gid, .flags = flags});
 }
 
-static struct timespec to_timespec(int64_t time)
+struct timespec weft__fs_timespec(int64_t time)
 {
     if (time == WEFT_TIME_NOW)
         return (struct timespec){.tv_nsec = UTIME_NOW};
@@ -345,7 +345,8 @@ static struct timespec to_timespec(int64_t time)
 static int run_utime(void *arg)
 {
     const struct name *name = arg;
-    const struct timespec times[] = {to_timespec(name->times[0]), to_timespec(name->times[1])};
+    const struct timespec times[] = {weft__fs_timespec(name->times[0]),
+                                     weft__fs_timespec(name->times[1])};
     int err = WEFT__FS_TRY("utime", utimensat(AT_FDCWD, name->path, times, at_flags(name->flags)));
     return err < 0 ? weft__fs_fail(err, "utime %s", name->path) : 0;
 }

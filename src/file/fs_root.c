@@ -19,7 +19,7 @@
 #include "file/file_int.h"
 #include "file/fs_int.h"
 
-enum { TRIES = 64 };
+enum { TRIES = 64, FOUND = 32 };
 
 struct weft_root {
     int fd;
@@ -36,6 +36,12 @@ struct below {
     char **names;
     size_t n_names;
     weft_stat_result found;
+    weft_slice bytes;
+    const void *options;
+    int64_t size;
+    int64_t times[2];
+    unsigned uid;
+    unsigned gid;
     int flags;
     int result;
     unsigned mode;
@@ -59,8 +65,8 @@ static int beneath(const weft_root *root, const char *path, int flags, unsigned 
     return -errno;
 }
 
-/* The folder in which path stands; base gets its last part. */
-static int parent(const weft_root *root, const char *path, char base[WEFT__FS_NAME])
+/* The folder in which path stands, opened with flags; base gets its last part. */
+static int parent_as(const weft_root *root, const char *path, int flags, char base[WEFT__FS_NAME])
 {
     char folder[WEFT__FS_PATH];
     size_t at = weft__fs_dir_len(path);
@@ -73,7 +79,21 @@ static int parent(const weft_root *root, const char *path, char base[WEFT__FS_NA
         return -EINVAL;
     memcpy(folder, at > 0 ? path : ".", at > 0 ? at : 1);
     folder[at > 0 ? at : 1] = '\0';
-    return beneath(root, folder, O_PATH | O_DIRECTORY, 0);
+    return beneath(root, folder, flags | O_DIRECTORY, 0);
+}
+
+static int parent(const weft_root *root, const char *path, char base[WEFT__FS_NAME])
+{
+    return parent_as(root, path, O_PATH, base);
+}
+
+/* A descriptor for what is there, and a name by which other calls reach just that. */
+static int find(const weft_root *root, const char *path, int flags, char name[FOUND])
+{
+    int fd = beneath(root, path, O_PATH | flags, 0);
+    if (fd >= 0)
+        snprintf(name, FOUND, "/proc/self/fd/%d", fd);
+    return fd;
 }
 
 static int fail(const struct below *below, int err)
@@ -438,5 +458,223 @@ int weft_root_symlink(weft_root *root, const char *target, const char *path)
     if (target == NULL)
         return weft__fail(-EINVAL, "weft_root_symlink without a target");
     below.to = target;
+    return run(&below);
+}
+
+static int link_from(struct below *below, int folder, const char *name)
+{
+    char base[WEFT__FS_NAME];
+    int to = parent(below->root, below->to, base);
+    if (to < 0)
+        return to;
+    int err = linkat(folder, name, to, base, 0) < 0 ? -errno : 0;
+    close(to);
+    return err;
+}
+
+static int work_link(struct below *below)
+{
+    return in_parent(below, link_from);
+}
+
+int weft_root_link(weft_root *root, const char *target, const char *path)
+{
+    struct below below = {.root = root, .path = target, .verb = "link", .work = work_link};
+    if (path == NULL)
+        return weft__fail(-EINVAL, "weft_root_link without a new name");
+    below.to = path;
+    return run(&below);
+}
+
+/* ---- what a file is besides its bytes ---- */
+
+/* A call on what the path leads to. */
+static int on_found(struct below *below, int (*change)(struct below *, int, const char *))
+{
+    char name[FOUND];
+    int fd = find(below->root, below->path, below->flags, name);
+    if (fd < 0)
+        return fd;
+    int err;
+    do {
+        err = weft__fs_step("change");
+        err = err < 0 ? err : change(below, fd, name);
+    } while (err == -EINTR);
+    close(fd);
+    return err;
+}
+
+static int change_mode(struct below *below, int fd, const char *name)
+{
+    (void)fd;
+    return chmod(name, below->mode) < 0 ? -errno : 0;
+}
+
+static int work_chmod(struct below *below)
+{
+    return on_found(below, change_mode);
+}
+
+int weft_root_chmod(weft_root *root, const char *path, unsigned mode)
+{
+    struct below below = {.root = root, .path = path, .verb = "chmod", .work = work_chmod};
+    below.mode = mode & 07777;
+    return run(&below);
+}
+
+static int change_owner(struct below *below, int fd, const char *name)
+{
+    (void)name;
+    return fchownat(fd, "", below->uid, below->gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static int work_chown(struct below *below)
+{
+    return on_found(below, change_owner);
+}
+
+int weft_root_chown(weft_root *root, const char *path, unsigned uid, unsigned gid, unsigned flags)
+{
+    struct below below = {.root = root, .path = path, .verb = "chown", .work = work_chown};
+    below.uid = uid;
+    below.gid = gid;
+    below.flags = (flags & WEFT_NOFOLLOW) != 0 ? O_NOFOLLOW : 0;
+    return run(&below);
+}
+
+static int change_times(struct below *below, int fd, const char *name)
+{
+    const struct timespec times[] = {weft__fs_timespec(below->times[0]),
+                                     weft__fs_timespec(below->times[1])};
+    (void)fd;
+    return utimensat(AT_FDCWD, name, times, 0) < 0 ? -errno : 0;
+}
+
+static int work_utime(struct below *below)
+{
+    return on_found(below, change_times);
+}
+
+int weft_root_utime(weft_root *root, const char *path, int64_t atime, int64_t mtime, unsigned flags)
+{
+    struct below below = {.root = root, .path = path, .verb = "utime", .work = work_utime};
+    below.times[0] = atime;
+    below.times[1] = mtime;
+    below.flags = (flags & WEFT_NOFOLLOW) != 0 ? O_NOFOLLOW : 0;
+    return run(&below);
+}
+
+static int look_at_access(struct below *below, int fd, const char *name)
+{
+    (void)fd;
+    return faccessat(AT_FDCWD, name, (int)below->mode, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+static int work_access(struct below *below)
+{
+    return on_found(below, look_at_access);
+}
+
+int weft_root_access(weft_root *root, const char *path, unsigned mode)
+{
+    struct below below = {.root = root, .path = path, .verb = "access", .work = work_access};
+    if (mode > (WEFT_ACCESS_READ | WEFT_ACCESS_WRITE | WEFT_ACCESS_EXECUTE))
+        return weft__fail(-EINVAL, "weft_root_access: no such mode");
+    below.mode = mode;
+    return run(&below);
+}
+
+/* ---- bytes ---- */
+
+static int work_truncate(struct below *below)
+{
+    int fd = beneath(below->root, below->path, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
+    if (fd < 0)
+        return fd;
+    int err = WEFT__FS_TRY("truncate", ftruncate(fd, below->size));
+    close(fd);
+    return err;
+}
+
+int weft_root_truncate(weft_root *root, const char *path, int64_t size)
+{
+    struct below below = {.root = root, .path = path, .verb = "truncate", .work = work_truncate};
+    if (size < 0)
+        return weft__fail(-EINVAL, "weft_root_truncate: the size is negative");
+    below.size = size;
+    return run(&below);
+}
+
+/* Between the folders that were found: a link at the end of to is not followed. */
+static int copy_below(struct below *below)
+{
+    const weft_copy_options *options = below->options;
+    char from[WEFT__FS_NAME];
+    char to[WEFT__FS_NAME];
+    int in = options->keep_symlinks ? parent(below->root, below->path, from)
+                                    : find(below->root, below->path, 0, from);
+    if (in < 0)
+        return in;
+    int out = parent(below->root, below->to, to);
+    int err = out;
+    if (out >= 0)
+        err = weft__fs_copy_one(&(struct weft__fs_copy){
+            .job = &below->job,
+            .from_folder = options->keep_symlinks ? in : AT_FDCWD,
+            .from = from,
+            .to_folder = out,
+            .to = to,
+            .preserve = options->preserve,
+            .exclusive = options->exclusive,
+            .keep_links = options->keep_symlinks,
+            .stay = true,
+        });
+    if (out >= 0)
+        close(out);
+    close(in);
+    return err;
+}
+
+static int run_copy(void *arg)
+{
+    struct below *below = arg;
+    int err = copy_below(below);
+    if (err == WEFT__FS_SAME || err == WEFT__FS_SPECIAL)
+        return weft__fs_copy_fail(err, "copy", below->path, below->to);
+    return err < 0 ? fail(below, err) : 0;
+}
+
+int weft_root_copy(weft_root *root, const char *from, const char *to,
+                   const weft_copy_options *options)
+{
+    weft_copy_options all = {0};
+    struct below below = {.root = root, .path = from, .to = to, .verb = "copy", .options = &all};
+    if (root == NULL || from == NULL || to == NULL)
+        return weft__fail(-EINVAL, "weft_root_copy without a root or two paths");
+    weft__fs_options(&all, sizeof all, options);
+    return weft__fs_run_long(run_copy, &below.job);
+}
+
+static int work_atomic(struct below *below)
+{
+    char name[WEFT__FS_NAME];
+    const weft_atomic_options *options = below->options;
+    const bool full = options->durability == WEFT_DURABILITY_FULL;
+    int folder = parent_as(below->root, below->path, full ? O_RDONLY : O_PATH, name);
+    if (folder < 0)
+        return folder;
+    return weft__fs_write_atomic(&below->job, folder, name, &below->bytes, options);
+}
+
+int weft_root_write_atomic(weft_root *root, const char *path, const void *data, size_t len,
+                           const weft_atomic_options *options)
+{
+    weft_atomic_options all = {0};
+    struct below below = {.root = root, .path = path, .verb = "write_atomic", .work = work_atomic};
+    if (data == NULL && len > 0)
+        return weft__fail(-EINVAL, "weft_root_write_atomic without bytes");
+    weft__fs_options(&all, sizeof all, options);
+    below.options = &all;
+    below.bytes = (weft_slice){data, len};
     return run(&below);
 }

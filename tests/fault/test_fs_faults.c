@@ -129,6 +129,18 @@ static int roots(void *arg)
     if (err == 0)
         err = weft_root_mkdir(root, "x/y", 0, true);
     if (err == 0)
+        err = weft_root_copy(root, "g", "x/copy", WEFT_COPY(.preserve = true));
+    if (err == 0)
+        err = weft_root_write_atomic(root, "x/copy", "new", 3, NULL);
+    if (err == 0)
+        err = weft_root_link(root, "g", "x/hard");
+    if (err == 0)
+        err = weft_root_chmod(root, "g", 0600);
+    if (err == 0)
+        err = weft_root_utime(root, "g", 1, 2, 0);
+    if (err == 0)
+        err = weft_root_truncate(root, "g", 1);
+    if (err == 0)
         err = weft_root_remove_tree(root, "a");
     weft_root_close(root);
     return err;

@@ -274,6 +274,20 @@ static weft_root *open_root(void)
     return root;
 }
 
+/* What changes the thing itself, where the path leads out. */
+static void refuses_changes(weft_root *root, const char *path)
+{
+    int results[] = {weft_root_chmod(root, path, 0777),
+                     weft_root_chown(root, path, WEFT_ID_KEEP, WEFT_ID_KEEP, 0),
+                     weft_root_utime(root, path, 0, 0, 0),
+                     weft_root_access(root, path, WEFT_ACCESS_READ),
+                     weft_root_truncate(root, path, 0),
+                     weft_root_copy(root, path, "g", NULL)};
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
+        ASSERT(results[i] == -EXDEV || results[i] == -ELOOP);
+    ASSERT(!fs_there("r/g"));
+}
+
 FS_TEST(root_keeps_every_path_inside)
 {
     static const char *const bad[] = {"../secret",      "up",    "absolute",        "/etc/passwd",
@@ -287,7 +301,13 @@ FS_TEST(root_keeps_every_path_inside)
         ASSERT_STR_HAS(weft_error_message(), bad[i]);
         err = weft_root_file_open(root, bad[i], "w", &file);
         ASSERT(err == -EXDEV || err == -ELOOP);
+        refuses_changes(root, bad[i]);
     }
+    ASSERT_ERR(weft_root_link(root, "../secret", "g"), -EXDEV);
+    ASSERT_ERR(weft_root_link(root, "f", "../g"), -EXDEV);
+    ASSERT_ERR(weft_root_copy(root, "f", "up", NULL), -ELOOP);
+    ASSERT_ERR(weft_root_copy(root, "f", "out/g", NULL), -EXDEV);
+    ASSERT_ERR(weft_root_write_atomic(root, "out/g", "x", 1, NULL), -EXDEV);
     ASSERT_ERR(weft_root_mkdir(root, "out/x", 0, false), -EXDEV);
     ASSERT_ERR(weft_root_mkdir(root, "out/x/y", 0, true), -EXDEV);
     ASSERT_ERR(weft_root_mkdir(root, "../x", 0, true), -EXDEV);
@@ -345,6 +365,59 @@ FS_TEST(root_does_everything_below)
     ASSERT_ERR(weft_root_open(fs_path("none"), &root), -ENOENT);
 }
 
+FS_TEST(root_changes_what_is_below)
+{
+    weft_stat_result st;
+    char *text;
+    weft_root *root = open_root();
+    ASSERT_OK(weft_root_chmod(root, "f", 0640));
+    ASSERT_OK(weft_root_utime(root, "f", 1, 2, 0));
+    ASSERT_OK(weft_root_chown(root, "f", WEFT_ID_KEEP, WEFT_ID_KEEP, 0));
+    ASSERT_OK(weft_root_stat(root, "f", 0, &st));
+    ASSERT_INT_EQ(st.mode & 07777, 0640);
+    ASSERT_INT_EQ(st.mtime, 2);
+    ASSERT_OK(weft_root_utime(root, "in", 3, 4, WEFT_NOFOLLOW));
+    ASSERT_OK(weft_root_chown(root, "in", WEFT_ID_KEEP, WEFT_ID_KEEP, WEFT_NOFOLLOW));
+    ASSERT_OK(weft_root_stat(root, "in", WEFT_NOFOLLOW, &st));
+    ASSERT_INT_EQ(st.kind, WEFT_KIND_SYMLINK);
+    ASSERT_INT_EQ(st.mtime, 4);
+    ASSERT_OK(weft_root_access(root, "in", WEFT_ACCESS_READ));
+    ASSERT_ERR(weft_root_access(root, "f", 0777), -EINVAL);
+    ASSERT_OK(weft_root_link(root, "f", "d/hard"));
+    ASSERT_ERR(weft_root_link(root, "f", "d/hard"), -EEXIST);
+    ASSERT_OK(weft_root_copy(root, "in", "d/copy", WEFT_COPY(.preserve = true)));
+    fs_holds("r/d/copy", "inside");
+    ASSERT_ERR(weft_root_copy(root, "f", "d/hard", NULL), -EINVAL);
+    ASSERT_ERR(weft_root_copy(root, "d", "g", NULL), -EISDIR);
+    ASSERT_OK(weft_root_copy(root, "up", "d/up", WEFT_COPY(.keep_symlinks = true)));
+    ASSERT_OK(weft_root_readlink(root, "d/up", &text));
+    weft_free(text);
+    ASSERT_OK(weft_root_truncate(root, "d/hard", 2));
+    fs_holds("r/f", "in");
+    ASSERT_ERR(weft_root_truncate(root, "f", -1), -EINVAL);
+    ASSERT_ERR(weft_root_truncate(root, "none", 1), -ENOENT);
+    weft_root_close(root);
+}
+
+FS_TEST(root_writes_atomically_below)
+{
+    weft_root *root = open_root();
+    ASSERT_OK(weft_root_write_atomic(root, "f", "new", 3, NULL));
+    fs_holds("r/f", "new");
+    ASSERT_OK(weft_root_write_atomic(root, "d/g", "full", 4,
+                                     WEFT_ATOMIC(.durability = WEFT_DURABILITY_FULL)));
+    fs_holds("r/d/g", "full");
+    ASSERT_ERR(weft_root_write_atomic(root, "f", "x", 1, WEFT_ATOMIC(.exclusive = true)), -EEXIST);
+    ASSERT_ERR(weft_root_write_atomic(root, "d", "x", 1, NULL), -EISDIR);
+    ASSERT_ERR(weft_root_write_atomic(root, "f", NULL, 1, NULL), -EINVAL);
+    /* A link that leads out is replaced, not what it leads to. */
+    ASSERT_OK(weft_root_write_atomic(root, "up", "here", 4, NULL));
+    fs_holds("r/up", "here");
+    fs_holds("secret", "outside");
+    ASSERT_INT_EQ(fs_count("r/d"), 1);
+    weft_root_close(root);
+}
+
 /* Between two system calls a folder becomes a link that leads out: nothing happens out there. */
 static unsigned swap_at;
 
@@ -358,7 +431,7 @@ static void swap(unsigned step)
 
 FS_TEST(root_with_a_folder_swapped_for_a_link_stays_inside)
 {
-    for (swap_at = 1; swap_at < 12; swap_at++) {
+    for (swap_at = 1; swap_at < 30; swap_at++) {
         weft_file *file;
         weft_root *root = open_root();
         fs_make("out/kept", "x");
@@ -368,6 +441,10 @@ FS_TEST(root_with_a_folder_swapped_for_a_link_stays_inside)
             weft_file_close(file);
         weft_root_rename(root, "f", "d/f", 0);
         weft_root_remove(root, "d/kept");
+        weft_root_copy(root, "in", "d/copy", NULL);
+        weft_root_link(root, "in", "d/link");
+        weft_root_write_atomic(root, "d/kept", "y", 1, NULL);
+        weft_root_truncate(root, "d/kept", 0);
         weft_root_remove_tree(root, "d");
         weft__fs_fault = (struct weft__fs_fault){0};
         weft_root_close(root);
