@@ -312,7 +312,9 @@ WEFT_API int64_t weft_file_send(weft_file *file, int64_t offset, int64_t len, we
  * @len:    bytes; negative: to the end of the stream.
  * @stream: borrows. Nobody else reads from it meanwhile.
  *
- * From a plain socket the bytes do not pass through this program's memory (splice).
+ * From a plain socket the bytes do not pass through this program's memory (splice). Space for a
+ * @len of a MiB and more is reserved first, and what is not needed given back: nobody else makes
+ * the file longer meanwhile.
  *
  * Suspends: maybe.
  * Cancel:   -ECANCELED; what was taken from the stream is in the file.

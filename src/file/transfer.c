@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -12,7 +13,7 @@
 #include "file/file_int.h"
 #include "stream/stream_int.h"
 
-enum { PIECE = 64 * 1024, SEND_PIECE = 256 * 1024, NO_WAY = 1 };
+enum { PIECE = 64 * 1024, SEND_PIECE = 256 * 1024, RESERVE_LEAST = 1024 * 1024, NO_WAY = 1 };
 
 /* ---- a file as a stream ---- */
 
@@ -321,20 +322,51 @@ static int64_t receive_piece(struct moving *moving, struct direct *direct)
     return err < 0 ? err : n;
 }
 
-int64_t weft_file_receive(weft_file *file, int64_t offset, int64_t len, weft_stream *stream)
+/* Space for all of it, so that it lies together; the size stays what it is. */
+static int run_reserve(void *arg)
 {
-    struct moving moving = {.file = file, .offset = offset};
+    const struct moving *moving = arg;
+    int fd = moving->file->handle.fd.fd;
+    if (weft__mount_in_memory(fd))
+        return -EOPNOTSUPP;
+    return WEFT__FILE_CALL("fallocate", NULL,
+                           fallocate(fd, FALLOC_FL_KEEP_SIZE, moving->offset, moving->left));
+}
+
+/* What lies behind the end is given back. */
+static int run_release(void *arg)
+{
+    const struct moving *moving = arg;
+    int64_t size = weft__handle_size(&moving->file->handle);
+    int fd = moving->file->handle.fd.fd;
+    return size < 0 ? (int)size : WEFT__FILE_CALL("truncate", NULL, ftruncate(fd, size));
+}
+
+/* Where it cannot be reserved the writes say what is wrong, if anything is. */
+static bool reserve(struct moving *moving)
+{
+    if (moving->left < RESERVE_LEAST || moving->left > INT64_MAX - moving->offset)
+        return false;
+    bool plain = moving->way == WEFT__FILE_PLAIN;
+    return weft__file_offload(plain ? WEFT__FILE_PLAIN : WEFT__FILE_POOL, run_reserve, moving) == 0;
+}
+
+static void release(struct moving *moving)
+{
+    weft_scope scope;
+    bool plain = moving->way == WEFT__FILE_PLAIN;
+    weft_scope_enter_shield(&scope, WEFT_FOREVER);
+    weft__file_offload(plain ? WEFT__FILE_PLAIN : WEFT__FILE_POOL, run_release, moving);
+    weft_scope_exit(&scope, 0);
+}
+
+static int64_t receive_all(struct moving *moving, weft_stream *stream)
+{
     struct direct direct;
-    if (stream == NULL)
-        return weft__fail(-EINVAL, "weft_file_receive without a stream");
-    bool allowed = file != NULL && file->writable && !file->handle.append;
-    int way = weft__file_begin_at(file, "receive", allowed, offset, &moving.self);
-    if (way < 0)
-        return way;
-    moving.way = (enum weft__file_way)way;
-    moving.left = len < 0 ? INT64_MAX - offset : len;
+    struct weft_file *file = moving->file;
+    const int64_t offset = moving->offset;
     int err = stream->reading ? NO_WAY : direct_open(stream, false, &direct);
-    if (err == 0 && pipe2(moving.pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
+    if (err == 0 && pipe2(moving->pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
         weft__fd_close(&direct.fd);
         err = NO_WAY;
     }
@@ -343,14 +375,32 @@ int64_t weft_file_receive(weft_file *file, int64_t offset, int64_t len, weft_str
     int64_t came = 0;
     if (err == 0) {
         stream->reading = true;
-        came = move_direct(&moving, &direct, receive_piece, &err);
+        came = move_direct(moving, &direct, receive_piece, &err);
         stream->reading = false;
-        close(moving.pipe[0]);
-        close(moving.pipe[1]);
+        close(moving->pipe[0]);
+        close(moving->pipe[1]);
         weft__fd_close(&direct.fd);
         weft__file_changed(file);
     }
     if (err == NO_WAY)
-        return by_hand(receive_by_hand, file, offset, moving.left, stream);
+        return by_hand(receive_by_hand, file, offset, moving->left, stream);
     return err < 0 ? weft__file_fail(err, "receive", file->path) : came;
+}
+
+int64_t weft_file_receive(weft_file *file, int64_t offset, int64_t len, weft_stream *stream)
+{
+    struct moving moving = {.file = file, .offset = offset};
+    if (stream == NULL)
+        return weft__fail(-EINVAL, "weft_file_receive without a stream");
+    bool allowed = file != NULL && file->writable && !file->handle.append;
+    int way = weft__file_begin_at(file, "receive", allowed, offset, &moving.self);
+    if (way < 0)
+        return way;
+    moving.way = (enum weft__file_way)way;
+    moving.left = len < 0 ? INT64_MAX - offset : len;
+    bool reserved = len >= 0 && reserve(&moving);
+    int64_t came = receive_all(&moving, stream);
+    if (reserved && came < len)
+        release(&moving);
+    return came;
 }

@@ -8,6 +8,8 @@
 
 #include <weft/base.h>
 #include <weft/file.h>
+#include <weft/file_more.h>
+#include <weft/stream.h>
 
 #include "file_test.h"
 
@@ -182,4 +184,46 @@ FILE_TEST(position_used_by_two_tasks_is_refused)
     weft_group_wait(&group);
     ASSERT_INT_EQ(users[0].result, -ECANCELED);
     ASSERT_OK(weft_file_close(file));
+}
+
+/* ---- what comes from a stream into a file ---- */
+
+enum { COMES = 24 * 65536 };
+
+static int write_much(void *arg)
+{
+    char data[65536];
+    memset(data, 'x', sizeof data);
+    for (int i = 0; i < COMES / (int)sizeof data; i++)
+        ASSERT_OK(weft_stream_write(arg, data, sizeof data));
+    return weft_stream_close(arg);
+}
+
+static void receive(int64_t len)
+{
+    struct stat st;
+    weft_stream *a;
+    weft_stream *b;
+    weft_group group;
+    weft_file *file;
+    ASSERT_OK(weft_stream_pair(0, &a, &b));
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_group_spawn(&group, write_much, a));
+    ASSERT_OK(weft_file_open(test_path("f"), "w", &file));
+    ASSERT_INT_EQ(weft_file_receive(file, 0, len, b), COMES);
+    ASSERT_OK(weft_group_wait(&group));
+    ASSERT_INT_EQ(fstat(weft_file_fd(file), &st), 0);
+    ASSERT_INT_EQ(st.st_size, COMES);
+    ASSERT_INT_LE(st.st_blocks * 512, COMES + 65536);
+    ASSERT_OK(weft_file_close(file));
+    weft_stream_free(a);
+    weft_stream_free(b);
+}
+
+FILE_TEST(space_reserved_for_what_does_not_come_is_given_back)
+{
+    receive(COMES);
+    receive((int64_t)64 * COMES);
+    receive(INT64_MAX); /* more than there can be */
+    receive(-1);
 }
