@@ -2,15 +2,15 @@
  * crowd.c - one file read whole while many tasks do the same.
  *
  * What is cached is read fastest by plain system calls, if one task reads one file after the
- * other.  Where many tasks read at once their operations share the system call that submits them,
- * and each costs less than a call of its own.  Whether there are many cannot be seen from one of
+ * other.  Where many tasks read at once, what opens their files shares the system call that submits
+ * it, and what is not cached is read together.  Whether there are many cannot be seen from one of
  * them: now and then a read goes through the ring, and the others that come while it is under way
  * follow it.  They go on like that as long as they are enough.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
-#include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -19,7 +19,7 @@
 #include "file/file_int.h"
 
 enum {
-    SMALL = 4096,      /* bytes that are read into the stack first */
+    SMALL = 64 * 1024, /* bytes that are copied by a call of their own */
     ENOUGH = 8,        /* reads at once that pay */
     FIRST_GAP = 64,    /* reads by plain calls between two trials */
     LONGEST_GAP = 2048 /* after trials that found nobody */
@@ -63,55 +63,40 @@ static void leave(void)
         crowd.gap = crowd.gap == 0 ? 2 * FIRST_GAP : 2 * crowd.gap;
 }
 
+/*
+ * What is cached is copied by a call of its own, and at once to where it stays: through the ring a
+ * hundred buffers would be under way, more than the processor's cache holds.  It does not count as
+ * inline work: the next file makes the task wait.
+ */
+static int64_t read_piece(int fd, char *data, size_t len, size_t offset)
+{
+    if (len <= SMALL) {
+        struct iovec part = {.iov_base = data, .iov_len = len};
+        int64_t n = WEFT__FILE_CALL("read", &part.iov_len,
+                                    preadv2(fd, &part, 1, (off_t)offset, RWF_NOWAIT));
+        if (n != -EAGAIN && n != -EOPNOTSUPP)
+            return n;
+    }
+    len = len < WEFT__FILE_INLINE_READ ? len : WEFT__FILE_INLINE_READ;
+    return weft__file_ring("read", &len,
+                           &(struct weft__sqe){
+                               .opcode = IORING_OP_READ,
+                               .fd = fd,
+                               .addr = (uintptr_t)data,
+                               .off = offset,
+                           });
+}
+
 /* As many bytes as there were, fewer if the file has become shorter. */
 static int64_t read_all(int fd, char *data, size_t size)
 {
     size_t done = 0;
     int64_t n = 1;
     while (n > 0 && done < size) {
-        size_t left = size - done;
-        left = left < WEFT__FILE_INLINE_READ ? left : WEFT__FILE_INLINE_READ;
-        n = weft__file_ring("read", &left,
-                            &(struct weft__sqe){
-                                .opcode = IORING_OP_READ,
-                                .fd = fd,
-                                .addr = (uintptr_t)(data + done),
-                                .off = done,
-                            });
+        n = read_piece(fd, data + done, size - done, done);
         done += n > 0 ? (size_t)n : 0;
     }
     return n < 0 ? n : (int64_t)done;
-}
-
-/*
- * The memory of a small file is not allocated before the bytes are there: it would be as many
- * blocks as there are reads, and the heap would grow and shrink with each round of them.
- */
-static int64_t read_small(int fd, size_t size, char **ret)
-{
-    char bytes[SMALL];
-    int64_t n = read_all(fd, bytes, size);
-    if (n < 0)
-        return n;
-    char *data = weft__alloc((size_t)n + 1);
-    if (data == NULL)
-        return -ENOMEM;
-    memcpy(data, bytes, (size_t)n);
-    *ret = data;
-    return n;
-}
-
-static int64_t read_large(int fd, size_t size, char **ret)
-{
-    char *data = weft__alloc(size + 1);
-    if (data == NULL)
-        return -ENOMEM;
-    int64_t n = read_all(fd, data, size);
-    if (n < 0)
-        weft__free(data);
-    else
-        *ret = data;
-    return n;
 }
 
 /* -EAGAIN: not a file to be read like that. */
@@ -125,10 +110,15 @@ static int read_opened(int fd, char **ret, size_t *ret_len)
     int64_t size = lseek(fd, 0, SEEK_END);
     if (size <= 0 || size > WEFT__LIMIT_FILE_STREAM)
         return -EAGAIN;
-    int64_t n =
-        size <= SMALL ? read_small(fd, (size_t)size, ret) : read_large(fd, (size_t)size, ret);
-    if (n < 0)
+    char *data = weft__alloc((size_t)size + 1);
+    if (data == NULL)
+        return -ENOMEM;
+    int64_t n = read_all(fd, data, (size_t)size);
+    if (n < 0) {
+        weft__free(data);
         return (int)n;
+    }
+    *ret = data;
     *ret_len = (size_t)n;
     return 0;
 }
