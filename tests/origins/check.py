@@ -7,7 +7,7 @@ import re
 import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-KINDS = r"^(?:(?:FILE_|FS_)?TEST(?:_IN_MEMORY)?|TEST_IN_LOOP|TASK_TEST|VIRTUAL_TEST|TEST_WITH)\((\w+)"
+KINDS = r"^(?:(?:FILE_|FS_)?TEST(?:_IN_MEMORY)?|TEST_IN_LOOP|TASK_TEST|VIRTUAL_TEST|TEST_WITH|CONVERSATION(?:_WITH)?)\((\w+)"
 
 
 def tests_here():
