@@ -1,9 +1,9 @@
 /*
  * peer_driver.c - weft as one row of a comparison: one workload a run, one line of JSON.
  *
- *     peer_driver --mode get --url URL -n N -c C [--ca FILE] [--fresh]
+ *     peer_driver --mode get --url URL -n N -c C [--ca FILE] [--fresh] [--h2]
  *     peer_driver --mode json --url PREFIX -n N -c C
- *     peer_driver --mode download --url URL [--ca FILE] [--save FILE] [--chunk BYTES]
+ *     peer_driver --mode download --url URL [--ca FILE] [--save FILE] [--chunk BYTES] [--h2]
  *     peer_driver --mode read|write --dir DIR -n N -c C --size BYTES
  *     peer_driver --mode big --file FILE --chunk BYTES
  *     peer_driver --mode spawn|yield|sleep -n N
@@ -148,7 +148,8 @@ static int run_get(void)
     if (opt.warm < 0 && warm < opt.c)
         warm = opt.c;
     int err = weft_client_new(
-        WEFT_CLIENT(.ca_file = opt.ca, .max_connections = (size_t)opt.c, .max_idle = (size_t)opt.c),
+        WEFT_CLIENT(.ca_file = opt.ca, .max_connections = opt.h2 ? 1 : (size_t)opt.c,
+                    .max_idle = (size_t)opt.c, .http2 = opt.h2 != 0),
         &client);
     if (err < 0)
         return err;
@@ -216,7 +217,7 @@ static int run_download(void)
     int64_t n;
     size_t chunk = opt.chunk > 256 * 1024 || opt.save == NULL ? (size_t)opt.chunk : 1024 * 1024;
     void *data = aligned_alloc(4096, (chunk + 4095) & ~(size_t)4095);
-    int err = weft_client_new(WEFT_CLIENT(.ca_file = opt.ca), &client);
+    int err = weft_client_new(WEFT_CLIENT(.ca_file = opt.ca, .http2 = opt.h2 != 0), &client);
     if (err < 0 || data == NULL)
         return err < 0 ? err : -ENOMEM;
     reset();
@@ -445,10 +446,6 @@ static void parse(int argc, char **argv)
     }
     if (opt.n < 1 || opt.c < 1) {
         fprintf(stderr, "peer_driver: -n and -c must be at least 1\n");
-        exit(2);
-    }
-    if (opt.h2) {
-        fprintf(stderr, "peer_driver: HTTP/2 is not part of this version\n");
         exit(2);
     }
 }
