@@ -147,10 +147,10 @@ static int run_get(void)
     long warm = opt.warm >= 0 ? opt.warm : opt.fresh ? opt.c : opt.n / 10;
     if (opt.warm < 0 && warm < opt.c)
         warm = opt.c;
-    int err = weft_client_new(
-        WEFT_CLIENT(.ca_file = opt.ca, .max_connections = opt.h2 ? 1 : (size_t)opt.c,
-                    .max_idle = (size_t)opt.c, .http2 = opt.h2 != 0),
-        &client);
+    int err = weft_client_new(WEFT_CLIENT(.ca_file = opt.ca,
+                                          .max_connections = opt.h2 ? 1 : (size_t)opt.c,
+                                          .max_idle = (size_t)opt.c, .http2 = opt.h2 != 0),
+                              &client);
     if (err < 0)
         return err;
     if (opt.sync) {

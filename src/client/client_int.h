@@ -511,6 +511,8 @@ void weft__auth_leave(struct weft__call *call);
 /* The functions of the client's options, where there are any. */
 int weft__hooks_request(struct weft__call *call);
 int weft__hooks_informational(const struct weft__call *call, const struct weft__h1_head *head);
+/* The same, of fields that are taken apart already. */
+int weft__hooks_interim(const struct weft__call *call, int status, const weft_headers *headers);
 int weft__hooks_response(const struct weft__call *call, weft_response *response);
 void weft__hooks_log(const struct weft__call *call, int result, int status, int64_t began);
 void weft__hooks_trace(const struct weft__call *call, weft_trace_kind kind, int result);

@@ -32,7 +32,7 @@ int weft__conn_open(struct weft__conn *conn, struct weft__call *call, bool *ret_
     weft_scope scope;
     weft_scope_enter(&scope, settings->connect);
     conn->opening = &scope;
-    call->way.only_h1 = conn->origin->refuses_h2;
+    call->way.only_h1 = call->way.only_h1 || conn->origin->refuses_h2;
     int err = weft__way_dial(call, &stream);
     conn->opening = NULL;
     bool cancelled = err == -ECANCELED;

@@ -74,9 +74,10 @@ void weft__h2_on_interim(struct weft__h2_stream *stream, void *owner, int status
 {
     struct weft__light *light = owner;
     (void)stream;
-    (void)headers;
     light->interim++;
     light->wanted = light->wanted || status == 100;
+    if (light->call != NULL && light->interim_error == 0)
+        light->interim_error = weft__hooks_interim(light->call, status, headers);
     light_wake(light, 0);
 }
 
@@ -91,6 +92,8 @@ static int timed_out(const struct weft__conn *conn, int code, int64_t timeout)
 
 static int stream_failed(struct weft__light *light)
 {
+    if (light->interim_error < 0)
+        return weft__fail_code(light->interim_error);
     if (light->conn.pool != NULL && light->conn.pool->aborted)
         return weft__fail_code(WEFT_ECLIENT_CLOSED);
     return weft__h2_stream_error(light->stream);
@@ -372,14 +375,19 @@ int weft__h2_exchange(struct weft__conn *conn, struct weft__call *call, bool *re
     conn->head.status = 0;
     light->held = 0;
     light->interim = 0;
+    light->interim_error = 0;
+    light->call = call;
     light->wanted = false;
     light->early = false;
     call->framed = false;
     int err = open_stream(light, call);
-    if (err < 0)
+    if (err < 0) {
+        light->call = NULL;
         return err;
+    }
     call->sent = true;
     err = exchange(light, call);
+    light->call = NULL;
     conn->head.status = weft__h2_status(light->stream);
     *ret_answered = conn->head.status != 0 || light->interim > 0;
     *ret_reusable = true;
@@ -406,6 +414,13 @@ void weft__h2_fill(weft_response *response, struct weft__conn *conn)
     else if (response->content_length >= 0)
         kind = WEFT__H1_LENGTH;
     weft__h1_body_init(&response->body, kind, response->content_length, NULL);
+}
+
+void weft__h2_finish(weft_response *response, struct weft__conn *conn)
+{
+    const struct weft__light *light = weft__light_of(conn);
+    if (weft__h2_is_ended(light->stream))
+        weft__headers_swap(&response->trailers, weft__h2_trailers(light->stream));
 }
 
 /* Bytes that were looked at are given back when the next ones are asked for. */

@@ -50,11 +50,13 @@ struct weft__light {
     struct weft__h2_stream *stream;
     struct weft__wait wait;
     struct weft__timer timer;
-    weft_scope *uploading;  /* cancelled when there is no use in sending more */
-    struct weft__buf aside; /* of the response, taken out of the way of an upload */
-    size_t held;            /* bytes of the present piece, not given back yet */
-    size_t seen;            /* bytes that stood unread when they were last looked at */
-    unsigned interim;       /* 1xx responses so far */
+    weft_scope *uploading;         /* cancelled when there is no use in sending more */
+    struct weft__buf aside;        /* of the response, taken out of the way of an upload */
+    size_t held;                   /* bytes of the present piece, not given back yet */
+    size_t seen;                   /* bytes that stood unread when they were last looked at */
+    const struct weft__call *call; /* until its final response has come */
+    int interim_error;             /* of the caller's function that saw one */
+    unsigned interim;              /* 1xx responses so far */
     bool parked;
     bool wanted; /* 100 has come */
     bool early;  /* the final answer came before the body was sent */
@@ -93,6 +95,8 @@ int weft__h2_exchange(struct weft__conn *conn, struct weft__call *call, bool *re
 bool weft__h2_may_repeat(struct weft__conn *conn, int err);
 /* The head of the response, and what it says of the body. */
 void weft__h2_fill(weft_response *response, struct weft__conn *conn);
+/* The fields behind the body, once it is over. */
+void weft__h2_finish(weft_response *response, struct weft__conn *conn);
 /* As weft__response_piece. */
 int weft__h2_piece(weft_response *response, size_t max, const char **ret, size_t *ret_len);
 /* As weft__decode. */

@@ -56,27 +56,33 @@ int weft__hooks_response(const struct weft__call *call, weft_response *response)
     return err < 0 ? fail(err, "on_response") : 0;
 }
 
-int weft__hooks_informational(const struct weft__call *call, const struct weft__h1_head *head)
+int weft__hooks_interim(const struct weft__call *call, int status, const weft_headers *headers)
 {
     const weft_hooks *hooks = &call->client->hooks;
-    weft_headers headers;
     if (hooks->on_informational == NULL)
+        return 0;
+    const weft_informational_event event = {
+        .size = sizeof event,
+        .method = call->method,
+        .url = weft_url_href(call->url),
+        .status = status,
+        .headers = headers,
+        .attempt = call->number,
+        .redirects = call->redirects,
+    };
+    int err = hooks->on_informational(hooks->userdata, &event);
+    return err < 0 ? fail(err, "on_informational") : 0;
+}
+
+int weft__hooks_informational(const struct weft__call *call, const struct weft__h1_head *head)
+{
+    weft_headers headers;
+    if (call->client->hooks.on_informational == NULL)
         return 0;
     weft__headers_init(&headers);
     int err = weft__h1_head_copy(head, &headers);
-    if (err == 0) {
-        const weft_informational_event event = {
-            .size = sizeof event,
-            .method = call->method,
-            .url = weft_url_href(call->url),
-            .status = head->status,
-            .headers = &headers,
-            .attempt = call->number,
-            .redirects = call->redirects,
-        };
-        err = hooks->on_informational(hooks->userdata, &event);
-        err = err < 0 ? fail(err, "on_informational") : 0;
-    }
+    if (err == 0)
+        err = weft__hooks_interim(call, head->status, &headers);
     weft__headers_done(&headers);
     return err;
 }

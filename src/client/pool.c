@@ -91,6 +91,8 @@ static enum weft__http http_of(const weft_client *client, const struct weft__way
 {
     if (client->http != WEFT__HTTP_ANY)
         return client->http;
+    if (way->only_h1)
+        return WEFT__HTTP_1;
     /* What others make of a URL has no TLS of ours, by which the two sides could agree. */
     return secure && way->transport == NULL && client->dial == NULL ? WEFT__HTTP_ANY : WEFT__HTTP_1;
 }

@@ -81,6 +81,8 @@ static void leave_connection(weft_response *response, bool whole)
     response->elapsed = now - response->started;
     int why = response->error < 0 ? response->error : WEFT_ECLOSED;
     weft__hooks_trace_conn(conn, WEFT_TRACE_BODY_ENDED, whole ? 0 : why);
+    if (conn->light)
+        weft__h2_finish(response, conn);
     /* Bytes behind the message belong to no request of ours. */
     if (conn->light || (whole && response->reusable && response->body.kind != WEFT__H1_UNTIL_EOF &&
                         weft__conn_available(conn) == 0))

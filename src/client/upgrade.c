@@ -30,6 +30,9 @@ int weft__upgrade_check(struct weft__call *call)
     const char *target = call->options->target;
     size_t host_len;
     int port = -1;
+    if (weft__upgrade_wanted(call) && call->client->http == WEFT__HTTP_2)
+        return weft__fail(WEFT_ELOCAL_PROTOCOL,
+                          "upgrade and CONNECT are of HTTP/1.1, which http1 has switched off");
     if (!is_connect(call))
         return 0;
     if (target == NULL || !weft__host_port_is_valid(target, strlen(target), &host_len, &port) ||

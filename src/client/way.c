@@ -261,15 +261,16 @@ static int set_key(struct weft__call *call)
     struct weft__way *way = &call->way;
     const char *first = way->proxy != NULL ? way->proxy->key : "";
     way->key = first;
-    if (way->transport == NULL && way->server_name == NULL && !way->guest)
+    if (way->transport == NULL && way->server_name == NULL && !way->guest && !way->only_h1)
         return 0;
     const char *name = way->server_name != NULL ? way->server_name : "";
+    int kind = way->guest + 2 * way->only_h1;
     int len = snprintf(way->small, sizeof way->small, "%s|%p|%s|%d", first, (void *)way->transport,
-                       name, way->guest);
+                       name, kind);
     way->key = way->small;
     if (len < (int)sizeof way->small)
         return 0;
-    way->own_key = weft__asprintf("%s|%p|%s|%d", first, (void *)way->transport, name, way->guest);
+    way->own_key = weft__asprintf("%s|%p|%s|%d", first, (void *)way->transport, name, kind);
     way->key = way->own_key;
     return way->key != NULL ? 0 : weft__fail_nomem();
 }
@@ -345,6 +346,7 @@ int weft__way_enter(struct weft__call *call)
     const weft_client *client = call->client;
     const char *server_name = call->options->server_name;
     *way = (struct weft__way){.key = ""};
+    way->only_h1 = client->http != WEFT__HTTP_1 && weft__upgrade_wanted(call);
     int err = choose(call);
     if (err == 0 && strcmp(weft_url_scheme(call->url), "https") == 0) {
         bool home = is_home(call);

@@ -1,0 +1,311 @@
+#include "h2_fake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/client_int.h"
+#include "test.h"
+
+enum { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE };
+enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4, PREFACE = 24, HEAD = 9, PIECE = 16384 };
+
+struct connection {
+    struct h2_fake *fake;
+    weft_stream *stream;
+    weft_group group;
+    bool closing;
+};
+
+struct request {
+    struct connection *connection;
+    const struct h2_act *act;
+    uint32_t id;
+    bool ended;
+    struct request *next;
+};
+
+/* ---- frames ---- */
+
+static uint32_t number(const unsigned char *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static void put(unsigned char *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        at[i] = (unsigned char)(value >> (24 - 8 * i));
+}
+
+static int send_frame(weft_stream *stream, int type, int flags, uint32_t id, const void *data,
+                      size_t len)
+{
+    unsigned char head[HEAD] = {(unsigned char)(len >> 16), (unsigned char)(len >> 8),
+                                (unsigned char)len, (unsigned char)type, (unsigned char)flags};
+    put(head + 5, id);
+    return weft_stream_writev(stream, (weft_slice[]){{head, HEAD}, {data, len}}, 2);
+}
+
+static int send_number(weft_stream *stream, int type, uint32_t id, uint32_t value)
+{
+    unsigned char data[4];
+    put(data, value);
+    return send_frame(stream, type, 0, id, data, sizeof data);
+}
+
+static int send_head(weft_stream *stream, uint32_t id, int status, int flags)
+{
+    /* Literal, not indexed, named by entry 8 of the static table: ":status". */
+    unsigned char block[5] = {0x08, 3, (unsigned char)('0' + status / 100),
+                              (unsigned char)('0' + status / 10 % 10),
+                              (unsigned char)('0' + status % 10)};
+    return send_frame(stream, HEADERS, END_HEADERS | flags, id, block, sizeof block);
+}
+
+static void send_body(weft_stream *stream, uint32_t id, const struct h2_act *act)
+{
+    static const char zeros[PIECE];
+    static const unsigned char trailer[] = "\x00\x05x-sum\x04"
+                                           "1234";
+    size_t left = act->body;
+    int err = 0;
+    while (left > 0 && err == 0) {
+        size_t n = left < PIECE ? left : PIECE;
+        left -= n;
+        bool last = left == 0 && !act->unended && !act->trailer;
+        err = send_frame(stream, DATA, last ? END_STREAM : 0, id, zeros, n);
+    }
+    if (act->trailer)
+        send_frame(stream, HEADERS, END_HEADERS | END_STREAM, id, trailer, sizeof trailer - 1);
+}
+
+/* ---- requests ---- */
+
+static void answer(struct connection *connection, const struct h2_act *act, uint32_t id)
+{
+    weft_stream *stream = connection->stream;
+    unsigned char goaway[8];
+    switch (act->kind) {
+    case H2_ANSWER:
+        if (act->interim != 0)
+            send_head(stream, id, act->interim, 0);
+        send_head(stream, id, act->status != 0 ? act->status : 200,
+                  act->body == 0 && !act->unended && !act->trailer ? END_STREAM : 0);
+        send_body(stream, id, act);
+        break;
+    case H2_ECHO:
+        send_head(stream, id, 200, 0);
+        break;
+    case H2_RESET:
+        send_number(stream, RST_STREAM, id, act->code);
+        break;
+    case H2_GOAWAY:
+        put(goaway, id >= 2 ? id - 2 : 0);
+        put(goaway + 4, act->code);
+        send_frame(stream, GOAWAY, 0, 0, goaway, sizeof goaway);
+        break;
+    case H2_CLOSE:
+        connection->closing = true;
+        weft_stream_close(stream);
+        break;
+    case H2_NEVER:
+        break;
+    }
+}
+
+static int answer_later(void *arg)
+{
+    struct request request = *(struct request *)arg;
+    free(arg);
+    int err = weft_sleep(request.act->takes);
+    if (err == 0 && !request.connection->closing)
+        answer(request.connection, request.act, request.id);
+    return err;
+}
+
+static void respond(struct connection *connection, const struct h2_act *act, uint32_t id)
+{
+    if (act->takes == 0) {
+        answer(connection, act, id);
+        return;
+    }
+    struct request *later = malloc(sizeof *later);
+    *later = (struct request){.connection = connection, .act = act, .id = id};
+    if (weft_group_spawn(&connection->group, answer_later, later) < 0)
+        free(later);
+}
+
+static struct request *find(struct request *requests, uint32_t id)
+{
+    while (requests != NULL && requests->id != id)
+        requests = requests->next;
+    return requests;
+}
+
+static void on_headers(struct connection *connection, struct request **requests, uint32_t id,
+                       bool ended)
+{
+    struct h2_fake *fake = connection->fake;
+    size_t index = (size_t)fake->requests++;
+    struct request *request = malloc(sizeof *request);
+    *request = (struct request){.id = id, .next = *requests};
+    request->act = &fake->acts[index < fake->n_acts ? index : fake->n_acts - 1];
+    *requests = request;
+    if (ended || request->act->early || request->act->kind == H2_ECHO ||
+        request->act->interim == 100)
+        respond(connection, request->act, id);
+    request->ended = ended || request->act->early;
+}
+
+static void on_data(struct connection *connection, struct request *request, const char *data,
+                    size_t len, bool ended)
+{
+    connection->fake->uploaded += len;
+    if (len > 0) {
+        send_number(connection->stream, WINDOW_UPDATE, 0, (uint32_t)len);
+        send_number(connection->stream, WINDOW_UPDATE, request->id, (uint32_t)len);
+    }
+    if (request->act->kind == H2_ECHO)
+        send_frame(connection->stream, DATA, ended ? END_STREAM : 0, request->id, data, len);
+    else if (ended && !request->ended && request->act->interim != 100)
+        respond(connection, request->act, request->id);
+}
+
+static void on_frame(struct connection *connection, struct request **requests,
+                     const unsigned char *head, const char *data, size_t len)
+{
+    struct h2_fake *fake = connection->fake;
+    const unsigned char *bytes = (const unsigned char *)data;
+    uint32_t id = number(head + 5);
+    bool ended = (head[4] & END_STREAM) != 0;
+    switch (head[3]) {
+    case HEADERS:
+        on_headers(connection, requests, id, ended);
+        break;
+    case DATA:
+        on_data(connection, find(*requests, id), data, len, ended);
+        break;
+    case SETTINGS:
+        fake->settings_acks += (head[4] & ACK) != 0;
+        if ((head[4] & ACK) == 0)
+            send_frame(connection->stream, SETTINGS, ACK, 0, NULL, 0);
+        break;
+    case PING:
+        fake->pongs += (head[4] & ACK) != 0;
+        if ((head[4] & ACK) == 0 && !fake->mute)
+            send_frame(connection->stream, PING, ACK, 0, data, len);
+        break;
+    case RST_STREAM:
+        fake->resets++;
+        fake->reset_code = number(bytes);
+        break;
+    case GOAWAY:
+        fake->goaways++;
+        break;
+    case WINDOW_UPDATE:
+        fake->credit += id == 0 ? number(bytes) : 0;
+        break;
+    default:
+        break;
+    }
+}
+
+static void converse(struct connection *connection)
+{
+    static char data[PIECE];
+    unsigned char head[PREFACE];
+    struct request *requests = NULL;
+    struct h2_fake *fake = connection->fake;
+    unsigned char setting[6] = {0, 3};
+    put(setting + 2, fake->max_streams);
+    int err = send_frame(connection->stream, SETTINGS, 0, 0, setting,
+                         fake->max_streams > 0 ? sizeof setting : 0);
+    if (err == 0)
+        err = weft_stream_read_exact(connection->stream, head, PREFACE);
+    while (err == 0 && !connection->closing) {
+        err = weft_stream_read_exact(connection->stream, head, HEAD);
+        size_t len = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+        if (err == 0 && len > 0)
+            err = weft_stream_read_exact(connection->stream, data, len);
+        if (err == 0)
+            on_frame(connection, &requests, head, data, len);
+    }
+    while (requests != NULL) {
+        struct request *next = requests->next;
+        free(requests);
+        requests = next;
+    }
+}
+
+static int serve_connection(void *arg)
+{
+    struct connection *connection = arg;
+    struct h2_fake *fake = connection->fake;
+    ASSERT_OK(weft_group_init(&connection->group, NULL));
+    converse(connection);
+    connection->closing = true;
+    weft_group_cancel(&connection->group, "the connection is over");
+    weft_group_wait(&connection->group);
+    if (fake->last == connection->stream)
+        fake->last = NULL;
+    weft_stream_free(connection->stream);
+    fake->open--;
+    free(connection);
+    return 0;
+}
+
+static int fake_dial(void *userdata, const weft_url *url, weft_stream **ret)
+{
+    struct h2_fake *fake = userdata;
+    weft_stream *stream;
+    (void)url;
+    int err = weft_sleep(fake->dial_takes);
+    if (err == 0)
+        err = weft_stream_pair(1024 * 1024, ret, &stream);
+    if (err < 0)
+        return err;
+    struct connection *connection = malloc(sizeof *connection);
+    *connection = (struct connection){.fake = fake, .stream = stream};
+    fake->dials++;
+    fake->open++;
+    fake->last = stream;
+    err = weft_group_spawn(&fake->group, serve_connection, connection);
+    if (err < 0) {
+        weft_stream_free(stream);
+        weft_stream_free(*ret);
+        free(connection);
+        fake->open--;
+        fake->last = NULL;
+    }
+    return err;
+}
+
+void h2_fake_start(struct h2_fake *fake, const struct h2_act *acts, size_t n)
+{
+    *fake = (struct h2_fake){.acts = acts, .n_acts = n};
+    ASSERT_OK(weft_group_init(&fake->group, WEFT_GROUP(.name = "fake server", .collect = true)));
+}
+
+void h2_fake_stop(struct h2_fake *fake)
+{
+    weft_group_cancel(&fake->group, "the test is over");
+    weft_group_wait(&fake->group);
+}
+
+void h2_fake_serve(struct h2_fake *fake, weft_client *client)
+{
+    client->dial = fake_dial;
+    client->dial_userdata = fake;
+}
+
+void h2_fake_settings(struct h2_fake *fake, uint32_t max_streams)
+{
+    unsigned char setting[6] = {0, 3};
+    put(setting + 2, max_streams);
+    ASSERT_OK(send_frame(fake->last, SETTINGS, 0, 0, setting, sizeof setting));
+}
+
+void h2_fake_ping(struct h2_fake *fake)
+{
+    ASSERT_OK(send_frame(fake->last, PING, 0, 0, "12345678", 8));
+}

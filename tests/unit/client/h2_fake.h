@@ -1,0 +1,60 @@
+/*
+ * h2_fake.h - an HTTP/2 server in memory that answers by a list, frame by frame.
+ *
+ * It decodes no fields: requests are told apart by their order alone.
+ */
+#ifndef WEFT_TEST_H2_FAKE_H
+#define WEFT_TEST_H2_FAKE_H
+
+#include <weft.h>
+
+enum h2_act_kind {
+    H2_ANSWER,
+    H2_ECHO,   /* 200, and each piece of the body as it comes */
+    H2_RESET,  /* RST_STREAM with code */
+    H2_GOAWAY, /* with code, and the stream before this one as the last */
+    H2_CLOSE,  /* the connection */
+    H2_NEVER
+};
+
+struct h2_act {
+    enum h2_act_kind kind;
+    int status;    /* 0: 200 */
+    int interim;   /* 1xx before it; 0: none */
+    size_t body;   /* bytes of the response */
+    int64_t takes; /* before anything is sent */
+    uint32_t code;
+    bool early;   /* once the head has come, whatever the body */
+    bool unended; /* the body has no end */
+    bool trailer;
+};
+
+struct h2_fake {
+    weft_group group;
+    const struct h2_act *acts; /* the last one repeats */
+    size_t n_acts;
+    uint32_t max_streams; /* 0: not said */
+    int64_t dial_takes;
+    int dials;
+    int requests;
+    int open; /* connections */
+    int resets;
+    uint32_t reset_code; /* of the last one */
+    int goaways;         /* that the client has sent */
+    int pongs;
+    int settings_acks;
+    size_t uploaded;   /* bytes of bodies */
+    uint64_t credit;   /* of the connection */
+    bool mute;         /* pings are not answered */
+    weft_stream *last; /* the newest connection's; NULL once it has ended */
+};
+
+void h2_fake_start(struct h2_fake *fake, const struct h2_act *acts, size_t n);
+void h2_fake_stop(struct h2_fake *fake);
+/* A client that speaks HTTP/2 to it, whatever the URL. */
+void h2_fake_serve(struct h2_fake *fake, weft_client *client);
+/* On the newest connection. */
+void h2_fake_settings(struct h2_fake *fake, uint32_t max_streams);
+void h2_fake_ping(struct h2_fake *fake);
+
+#endif
