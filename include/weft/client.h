@@ -67,7 +67,8 @@ typedef struct weft_client_options {
     const weft_pair *proxy_headers; /* for .proxy alone; ends with {0} */
     const weft_mount *mounts;       /* proxies and transports by URL; ends with {0} */
     weft_transport *transport;      /* keeps: instead of sockets, see weft/mock.h */
-    const char *unix_socket;        /* path: connections go there, whatever the host */
+    const char *unix_socket;        /* path: connections go there, whatever the host. A client
+                                        has one of proxy, transport and unix_socket */
     const char *local_address;      /* to connect from */
     const char *interface;          /* to connect by */
     const weft_pair *resolve;       /* {"host:port", "192.0.2.1, 2001:db8::1"} instead of DNS; the

@@ -185,6 +185,20 @@ static int check_literal(const struct weft__ways *ways, const struct place *plac
         WEFT_DIAL(.allow = ways->allow, .allow_userdata = ways->allow_userdata));
 }
 
+/* SOCKS 4 knows no others. */
+static int only_v4(weft_address *addresses, size_t *n)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < *n; i++) {
+        char text[WEFT_ADDRESS_TEXT_MAX];
+        if (weft__address_format_host(&addresses[i], text, sizeof text) == 0 &&
+            strchr(text, ':') == NULL)
+            addresses[left++] = addresses[i];
+    }
+    *n = left;
+    return left > 0 ? 0 : weft__fail(-EINVAL, "resolve: no IPv4 address for SOCKS 4");
+}
+
 /* What a proxy that resolves no names is told: addresses that the filter has seen. */
 static int addresses_for(struct weft__call *call, const struct place *place, weft_ip family,
                          weft_address *addresses, size_t *ret_n)
@@ -195,6 +209,8 @@ static int addresses_for(struct weft__call *call, const struct place *place, wef
     int err;
     if (list != NULL) {
         err = parse_addresses(list, place->port, addresses, &n);
+        if (err == 0 && family == WEFT_IP_V4)
+            err = only_v4(addresses, &n);
     } else {
         weft_address *found;
         on_step(call, WEFT_DIAL_RESOLVING, NULL, 0);

@@ -140,6 +140,7 @@ void weft__ways_done(struct weft__ways *ways)
         weft__proxy_unref(ways->mounts[i].proxy);
     }
     weft__free(ways->mounts);
+    pthread_mutex_destroy(&ways->lock);
     for (size_t i = 0; i < WEFT__LIMIT_PROXIES; i++)
         weft__proxy_unref(ways->known[i]);
     weft_transport_free(ways->transport);

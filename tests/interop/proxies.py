@@ -3,12 +3,13 @@
 curl goes the same ways: where it arrives, weft does.
 """
 
+import os
 import urllib.parse
 
 import peers
 import tap
-from way_peers import (body, dante, drive, failed, microsocks, ok, origin, squid,
-                       squid_auth, tinyproxy)
+from way_peers import (body, dante, drive, failed, microsocks, ok, origin, running, squid,
+                       squid_auth, tinyproxy, write)
 
 BASIC = "kim:" + urllib.parse.quote("o:pen s\u00e9same")
 DIGEST = "kim:" + urllib.parse.quote("open sesame")
@@ -203,6 +204,47 @@ def microsocks_asks_for_a_password():
         every_socks(at, ["socks5", "socks5h"], "kim:secret@")
         row = drive(["http://127.0.0.1:1/"], proxy=f"socks5h://kim:wrong@{at}")[0]
         failed(row, "WEFT_EPROXY", f"proxy socks5h://{at}", "user name or password refused")
+
+
+NGINX = """
+daemon off;
+{user}
+pid nginx.pid;
+error_log stderr crit;
+worker_processes 1;
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp;
+    uwsgi_temp_path tmp; scgi_temp_path tmp;
+    server {{
+        listen 127.0.0.1:{port} ssl http2;
+        ssl_certificate cert.pem;
+        ssl_certificate_key key.pem;
+        location / {{ return 200 "$server_protocol $host $request_uri"; }}
+    }}
+}}
+"""
+
+
+@tap.test(limit=60)
+def http2_goes_through_tunnels():
+    program = tap.need("nginx")
+    peers.make_ca()
+    os.makedirs("tmp", exist_ok=True)
+    port = peers.free_port()
+    over_tls = peers.free_port()
+    user = "user root;" if os.geteuid() == 0 else ""
+    write("nginx.conf", NGINX.format(port=port, user=user))
+    more = f"https_port 127.0.0.1:{over_tls} tls-cert=cert.pem tls-key=key.pem"
+    with running([program, "-p", ".", "-c", "nginx.conf"], port), squid(more=more) as one, \
+            microsocks() as two:
+        for proxy in (f"http://{one}", f"https://localhost:{over_tls}", f"socks5h://{two}"):
+            rows = ok(drive([f"https://localhost:{port}/{n}" for n in range(3)], proxy=proxy,
+                            ca_file="ca.pem", http2=True))
+            tap.equal([row["version"] for row in rows], ["HTTP/2"] * 3)
+            tap.equal(body(2), b"HTTP/2.0 localhost /2")
+            tap.equal(rows[-1]["opened"], 1, "connections")
 
 
 @tap.test(limit=60)

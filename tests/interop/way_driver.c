@@ -1,6 +1,6 @@
 /*
  * way_driver.c - one client and its calls, as a JSON file says; a JSON object a line for each
- * call: status, url, headers, length, opened (connections so far), or error and message.  The
+ * call: version, status, url, headers, length, opened (connections so far), or error and message.  The
  * body of call N goes into the file body.N.  With "plain" it all happens outside tasks.
  */
 #include <stdio.h>
@@ -58,6 +58,7 @@ static int make_client(const json_t *object, weft_auth **auth, weft_client **ret
                     .password = *auth == NULL ? text_of(object, "password") : NULL,
                     .follow_redirects =
                         json_is_true(json_object_get(object, "follow")) ? WEFT_ON : WEFT_OFF,
+                    .http2 = json_is_true(json_object_get(object, "http2")),
                     .timeout = wait_of(object, "timeout_ms", WEFT_SEC(30)),
                     .tls = WEFT_TLS(.cert_file = text_of(object, "cert_file"))),
         ret);
@@ -87,8 +88,9 @@ static json_t *outcome(int number, weft_response *response)
     }
     save(number, response);
     weft_response_content(response, &len);
-    return json_pack("{s:i,s:s,s:o,s:I}", "status", weft_response_status(response), "url",
-                     weft_response_url(response), "headers", fields, "length", (json_int_t)len);
+    return json_pack("{s:s,s:i,s:s,s:o,s:I}", "version", weft_response_http_version(response),
+                     "status", weft_response_status(response), "url", weft_response_url(response),
+                     "headers", fields, "length", (json_int_t)len);
 }
 
 static void call(weft_client *client, int number, const json_t *object)

@@ -180,6 +180,24 @@ TASK_TEST(proxy_is_reached_from_the_local_address)
     peer_stop(&peer);
 }
 
+TASK_TEST(proxy_may_have_an_ipv6_address)
+{
+    struct peer peer = {.listener = NULL};
+    char proxy[64];
+    if (weft_listen("::1", 0, NULL, &peer.listener) < 0)
+        SKIP("there is no IPv6 here");
+    ASSERT_OK(weft_group_init(&peer.group, NULL));
+    ASSERT_OK(weft_group_spawn(&peer.group, serve, &peer));
+    snprintf(proxy, sizeof proxy, "http://[::1]:%u", weft_listener_port(peer.listener));
+    ASSERT_INT_EQ(get_once(WEFT_CLIENT(.proxy = proxy), "http://origin.example/", NULL), 200);
+    ASSERT_STR_HAS(peer.head, "GET http://origin.example/ HTTP/1.1\r\n");
+    ASSERT_ERR(
+        get_once(WEFT_CLIENT(.proxy = "http://kim:secret@[::1]:1"), "http://a.example/", NULL),
+        WEFT_EREFUSED);
+    ASSERT_STR_HAS(weft_error_message(), "proxy http://[::1]:1: ");
+    peer_stop(&peer);
+}
+
 /* ---- plain code, threads ---- */
 
 static void expect_text(weft_client *client, const char *url, const char *proxy, const char *text)
