@@ -6,6 +6,7 @@
 #include <weft.h>
 #include <weft/testing.h>
 
+#include "certs.h"
 #include "client/client_int.h"
 #include "test.h"
 #include "tls_world.h"
@@ -392,6 +393,61 @@ VIRTUAL_TEST(challenge_to_a_body_that_cannot_be_sent_again_is_the_callers)
 }
 
 /* ---- faults ---- */
+
+#define ASKS_DIGEST                                                                                \
+    "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n"                          \
+    "Proxy-Authenticate: Digest realm=\"p\", nonce=\"n\", qop=\"auth\", algorithm=SHA-256\r\n\r\n"
+
+/* Twice each, so that the second begins with what the first has learnt. */
+static int challenged(const char *url, int expected)
+{
+    weft_client *client = NULL;
+    int err = weft_client_new(WEFT_CLIENT(.proxy = VIA, .ca_file = certs_ca()), &client);
+    for (int i = 0; err == 0 && i < 2; i++) {
+        weft_response *r;
+        int result = weft_client_get(client, url, NULL, &r);
+        if (result == 0) {
+            result = weft_response_status(r);
+            weft_response_free(r);
+        }
+        err = result == expected ? 0 : result;
+    }
+    weft_client_free(client);
+    return err;
+}
+
+VIRTUAL_TEST(challenges_of_a_proxy_survive_every_fault)
+{
+    static const char *const urls[] = {"http://origin.example/", "https://origin.example/"};
+    static const int expected[] = {407, WEFT_EPROXY};
+    for (size_t i = 0; i < 2; i++) {
+        struct tls_world world;
+        begin(&world);
+        PROXY->answer = ASKS_DIGEST;
+        weft_testing_fail_alloc(0, false);
+        weft_testing_cancel_at(NULL, 0);
+        ASSERT_OK(challenged(urls[i], expected[i]));
+        uint64_t allocations = weft_testing_alloc_count();
+        uint64_t checkpoints = weft_testing_checkpoint_count();
+        for (uint64_t k = 1; k <= allocations; k += test_under_valgrind() ? 17 : 1) {
+            weft_testing_fail_alloc(k, false);
+            int err = challenged(urls[i], expected[i]);
+            weft_testing_fail_alloc(0, false);
+            ASSERT(err <= 0);
+        }
+        for (uint64_t k = 1; k <= checkpoints; k += test_under_valgrind() ? 17 : 1) {
+            weft_scope scope;
+            weft_scope_enter(&scope, WEFT_FOREVER);
+            weft_testing_cancel_at(&scope, k);
+            int err = challenged(urls[i], expected[i]);
+            weft_testing_cancel_at(NULL, 0);
+            weft_scope_exit(&scope, err);
+            ASSERT(err == 0 || err == -ECANCELED);
+        }
+        ASSERT_OK(challenged(urls[i], expected[i]));
+        tls_world_end(&world);
+    }
+}
 
 static int by_many_ways(void *arg)
 {

@@ -78,7 +78,15 @@ static int carry(void *arg)
     return -EPIPE; /* ends the other direction */
 }
 
-/* "CONNECT host:port": a tunnel until either side ends. */
+/* Until either side ends. */
+static void carry_both(weft_stream *stream, weft_stream *far)
+{
+    struct pipe there = {stream, far};
+    struct pipe back = {far, stream};
+    (void)weft_gather((weft_call[]){{carry, &there}, {carry, &back}}, 2, NULL);
+}
+
+/* "CONNECT host:port". */
 static void tunnel(weft_stream *stream, const char *head)
 {
     char host[128];
@@ -89,11 +97,33 @@ static void tunnel(weft_stream *stream, const char *head)
         send_text(stream, "HTTP/1.1 502 Bad Gateway\r\n\r\n");
         return;
     }
-    if (send_text(stream, "HTTP/1.1 200 Connection established\r\n\r\n") == 0) {
-        struct pipe there = {stream, far};
-        struct pipe back = {far, stream};
-        (void)weft_gather((weft_call[]){{carry, &there}, {carry, &back}}, 2, NULL);
-    }
+    if (send_text(stream, "HTTP/1.1 200 Connection established\r\n\r\n") == 0)
+        carry_both(stream, far);
+    weft_stream_free(far);
+}
+
+/* SOCKS 5 without a password, for a name or an IPv4 address. */
+static void socks_tunnel(weft_stream *stream)
+{
+    static const char granted[] = {5, 0, 0, 1, 0, 0, 0, 0, 0, 0};
+    uint8_t in[300];
+    char host[260];
+    weft_stream *far;
+    if (weft_stream_read_exact(stream, in, 3) < 0 || weft_stream_write(stream, granted, 2) < 0 ||
+        weft_stream_flush(stream) < 0 || weft_stream_read_exact(stream, in, 5) < 0)
+        return;
+    size_t len = in[3] == 1 ? 3 : in[4];
+    if (weft_stream_read_exact(stream, in + 5, len + 2) < 0)
+        return;
+    if (in[3] == 1)
+        snprintf(host, sizeof host, "%u.%u.%u.%u", in[4], in[5], in[6], in[7]);
+    else
+        snprintf(host, sizeof host, "%.*s", (int)len, (const char *)in + 5);
+    uint16_t port = (uint16_t)(in[5 + len] << 8 | in[6 + len]);
+    if (weft_dial(host, port, NULL, &far) < 0)
+        return;
+    if (weft_stream_write(stream, granted, sizeof granted) == 0 && weft_stream_flush(stream) == 0)
+        carry_both(stream, far);
     weft_stream_free(far);
 }
 
@@ -109,10 +139,12 @@ static int serve_guest(void *arg)
         weft_stream_free(stream);
         return 0;
     }
-    int err = party->tls != NULL && !party->raw ? weft_tls_accept(party->tls, stream, &stream) : 0;
+    int err = party->tls != NULL ? weft_tls_accept(party->tls, stream, &stream) : 0;
     if (err < 0)
         return 0;
-    while (len > 0) {
+    if (party->socks)
+        socks_tunnel(stream);
+    while (len > 0 && !party->socks) {
         len = take_head(party, stream);
         if (len == 0)
             break;

@@ -20,7 +20,7 @@ struct party {
     weft_tls *tls;
     const char *answer; /* NULL: 200 "ok" */
     bool silent;        /* says nothing at all */
-    bool raw;           /* answers before any TLS of its own */
+    bool socks;         /* speaks SOCKS 5 and opens tunnels */
     uint16_t port;
     int connections;
     int shaken;    /* handshakes that have succeeded */
