@@ -392,6 +392,26 @@ VIRTUAL_TEST(client_certificate_is_shown_to_base_urls_origin_only)
     tls_world_end(&world);
 }
 
+VIRTUAL_TEST(certificate_for_a_proxy_is_shown_to_it_alone)
+{
+    struct tls_world world;
+    secure_proxy(&world, "DNS:proxy");
+    const char *ours =
+        certs_make(CERT(.file = "ours.pem", .san = "DNS:kim", .usage = "clientAuth"));
+    for (int i = 0; i < PARTIES; i++) {
+        SSL_CTX_set_verify(world.parties[i].tls->ctx, SSL_VERIFY_PEER, NULL);
+        ASSERT(SSL_CTX_load_verify_file(world.parties[i].tls->ctx, certs_ca()) == 1);
+    }
+    ASSERT_INT_EQ(
+        get_once(WEFT_CLIENT(.ca_file = certs_ca(), .proxy = SAFELY,
+                             .proxy_tls = WEFT_TLS(.ca_file = certs_ca(), .cert_file = ours)),
+                 TO_ORIGIN, NULL),
+        200);
+    ASSERT_INT_EQ(PROXY->with_cert, 1);
+    ASSERT_INT_EQ(ORIGIN->with_cert, 0);
+    tls_world_end(&world);
+}
+
 /* ---- sessions ---- */
 
 VIRTUAL_TEST(second_connection_resumes_the_first_ones_session)
