@@ -221,7 +221,8 @@ static int set_base(weft_client *client, const char *base_url)
     if (base_url == NULL || base_url[0] == '\0')
         return 0;
     int err = weft_url_parse(base_url, NULL, &client->base);
-    return err == 0 ? weft__request_check_url(client->base) : err;
+    err = err == 0 ? weft__request_check_url(client->base) : err;
+    return err < 0 ? weft__fail_prefix(err, "base_url") : 0;
 }
 
 static int set_cookies(weft_client *client, const weft_client_options *options)

@@ -9,7 +9,8 @@ import tap
 
 
 def documents():
-    paths = [os.path.join(tap.SOURCE, "README.md"), os.path.join(tap.SOURCE, "CONTRIBUTING.md")]
+    paths = [os.path.join(tap.SOURCE, name)
+             for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")]
     paths += glob.glob(os.path.join(tap.SOURCE, "docs", "**", "*.md"), recursive=True)
     return [(os.path.relpath(path, tap.SOURCE), read(path)) for path in sorted(paths)]
 
@@ -78,6 +79,20 @@ def examples_are_short():
         # A test beside what it tests is as long as two.
         if lines > (115 if os.path.basename(path).startswith("testing_") else 80):
             raise AssertionError(f"{path} has {lines} lines")
+
+
+@tap.test
+def every_example_is_listed():
+    text = read("examples/README.md")
+    for path in glob.glob(os.path.join(tap.SOURCE, "examples", "*.c")):
+        tap.has(text, f"({os.path.basename(path)})", "examples/README.md")
+
+
+@tap.test
+def every_header_is_in_the_readme():
+    text = read("README.md")
+    for path in glob.glob(os.path.join(tap.SOURCE, "include", "weft", "*.h")):
+        tap.has(text, f"`{os.path.basename(path)}`", "README.md")
 
 
 @tap.test
