@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "file/file_int.h"
+#include "run/switch.h"
 
 enum {
     AHEAD_MIN = 16 * 1024, /* as far as nothing else was asked for */
@@ -343,9 +344,38 @@ static int64_t find_line(struct weft_file *file, struct weft_task *self, enum we
     }
 }
 
+/* The line at rpos gets a NUL, and is lent. */
+static int64_t lend_line(struct weft_file *file, int64_t len, char **ret)
+{
+    *ret = file->bytes + file->rpos;
+    file->rpos += (size_t)len;
+    /* There is always a byte behind: the buffer has a page more than it fills. */
+    file->cut = file->bytes[file->rpos];
+    file->bytes[file->rpos] = '\0';
+    file->has_cut = true;
+    return len;
+}
+
+/* A line that is in the buffer, where nothing else is to be looked at; 0: the long way. */
+static inline int64_t buffered_line(struct weft_file *file, char **ret)
+{
+    if (file == NULL || file->busy || file->fresh || file->rpos == file->rend ||
+        file->text != NULL || weft__self_undisturbed() == NULL)
+        return 0;
+    uncut(file);
+    const char *line = file->bytes + file->rpos;
+    const char *end = memchr(line, '\n', file->rend - file->rpos);
+    if (end == NULL || (size_t)(end - line) >= file->line_max)
+        return 0;
+    return lend_line(file, end - line + 1, ret);
+}
+
 int64_t weft_file_read_line(weft_file *file, char **ret)
 {
     struct weft_task *self;
+    int64_t len = buffered_line(file, ret);
+    if (__builtin_expect(len > 0, 1))
+        return len;
     int way = weft__cursor_enter(file, "read", WEFT__FILE_TO_READ, &self);
     if (way < 0)
         return way;
@@ -353,15 +383,9 @@ int64_t weft_file_read_line(weft_file *file, char **ret)
         int64_t n = weft__text_read_line(file, self, (enum weft__file_way)way, ret);
         return weft__cursor_leave(file, n);
     }
-    int64_t len = find_line(file, self, (enum weft__file_way)way);
-    if (len > 0) {
-        *ret = file->bytes + file->rpos;
-        file->rpos += (size_t)len;
-        /* There is always a byte behind: the buffer has a page more than it fills. */
-        file->cut = file->bytes[file->rpos];
-        file->bytes[file->rpos] = '\0';
-        file->has_cut = true;
-    }
+    len = find_line(file, self, (enum weft__file_way)way);
+    if (len > 0)
+        lend_line(file, len, ret);
     weft__cursor_leave(file, 0);
     if (len == WEFT_ETOO_LONG)
         return weft__fail(WEFT_ETOO_LONG, "read %s: a line longer than %zu bytes (FILE_LINE)",
