@@ -325,6 +325,24 @@ VIRTUAL_TEST(request_of_a_hedged_call_is_known)
     end(&world);
 }
 
+VIRTUAL_TEST(response_that_was_not_read_ends_its_connection)
+{
+    static const struct wire_answer answers[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello"}, {GOOD}};
+    weft_response *response;
+    weft_pool_stats stats;
+    BEGIN(.user_agent = "x");
+    ASSERT_OK(weft_client_stream(world.client, "GET", URL, NULL, &response));
+    weft_client_pool_stats(world.client, &stats);
+    ASSERT_INT_EQ(stats.active, 1);
+    weft_response_free(response);
+    weft_client_pool_stats(world.client, &stats);
+    ASSERT_INT_EQ(stats.active + stats.idle, 0);
+    ASSERT_INT_EQ(GET(), 200);
+    ASSERT_INT_EQ(world.wire.dials, 2);
+    end(&world);
+}
+
 VIRTUAL_TEST(trailers_are_there_once_the_body_is_over)
 {
     static const struct wire_answer answers[] = {

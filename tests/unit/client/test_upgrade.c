@@ -251,6 +251,20 @@ VIRTUAL_TEST(upgrade_that_nobody_asked_for_is_refused)
     end(&world);
 }
 
+VIRTUAL_TEST(upgrade_before_the_request_is_whole_is_refused)
+{
+    static const struct wire_answer answers[] = {{SWITCH "echo\r\n\r\n", .early = true}};
+    weft_response *response;
+    BEGIN(.user_agent = "x");
+    ASSERT_ERR(
+        weft_client_post(world.client, URL,
+                         WEFT_REQUEST(.text = "abc", .expect_continue = true, .upgrade = "echo"),
+                         &response),
+        WEFT_EREMOTE_PROTOCOL);
+    ASSERT_STR_HAS(weft_error_message(), "in the middle of the request");
+    end(&world);
+}
+
 /* ---- CONNECT ---- */
 
 VIRTUAL_TEST(connect_gives_a_tunnel)
