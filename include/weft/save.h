@@ -66,7 +66,8 @@ WEFT_API int64_t weft_response_save(weft_response *response, const char *path,
  * @save:    borrows, NULL for defaults.
  * @ret:     gives, free with weft_response_free(), a response without its body. NULL: not wanted.
  *
- * Any status but 2xx is WEFT_EHTTP_STATUS, and the file is as it was.
+ * Any status but 2xx is WEFT_EHTTP_STATUS, and the file is as it was.  A total time is that of each
+ * request.
  *
  * With resumes, nothing is coded on the way.  A body that breaks off is asked for again after 1 s,
  * 2 s and so on, at most 10 s.  By Range, where the server has named a version of it (a strong
@@ -76,7 +77,8 @@ WEFT_API int64_t weft_response_save(weft_response *response, const char *path,
  * Suspends: yes, as weft_client_stream() and weft_response_save().
  * Cancel:   -ECANCELED, the old file is there and nothing else is left; so after any failure.
  * Return:   bytes of the file, or negative.
- * Errors:   WEFT_EHTTP_STATUS; those of weft_client_stream() and weft_response_save().
+ * Errors:   WEFT_EHTTP_STATUS; -EINVAL a field Range or If-Range; those of weft_client_stream()
+ *           and weft_response_save().
  * Source:   curl --output --retry; RFC 9110 13.1.5, 14.
  * Since:    0.1
  */

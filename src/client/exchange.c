@@ -23,7 +23,7 @@ static int64_t positive(int64_t duration)
 void weft_response_timings(const weft_response *response, weft_timings *ret)
 {
     const struct weft__moments *at = &response->moments;
-    bool over = response->elapsed > 0;
+    bool over = response->conn == NULL;
     int64_t sent = at->sent < at->first ? at->sent : at->first;
     sent = sent > at->opened ? sent : at->opened;
     int64_t first = at->first > sent ? at->first : sent;

@@ -227,14 +227,18 @@ static int set_options(struct download *download, const weft_request_options *op
                                                                     : sizeof *options);
     download->options.size = sizeof download->options;
     const weft_pair *given = download->options.headers;
-    while (given != NULL && given[n].name != NULL)
-        n++;
+    bool chosen = false;
+    for (; given != NULL && given[n].name != NULL; n++) {
+        if (weft__ieq(given[n].name, "range") || weft__ieq(given[n].name, "if-range"))
+            return weft__fail(-EINVAL, "a download asks for ranges by itself");
+        chosen = chosen || weft__ieq(given[n].name, "accept-encoding");
+    }
     download->headers = weft__calloc(n + 4, sizeof download->headers[0]);
     if (download->headers == NULL)
         return weft__fail_nomem();
     for (size_t i = 0; i < n; i++)
         download->headers[i] = given[i];
-    if (download->saving.options.resumes > 0)
+    if (download->saving.options.resumes > 0 && !chosen)
         download->headers[n++] = (weft_pair){"Accept-Encoding", "identity"};
     download->n_headers = n;
     download->options.headers = download->headers;

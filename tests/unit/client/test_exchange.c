@@ -216,6 +216,20 @@ VIRTUAL_TEST(timings_count_what_was_before)
     end(&world);
 }
 
+VIRTUAL_TEST(timings_of_no_time_at_all_are_over)
+{
+    static const struct wire_answer answers[] = {{GOOD}};
+    weft_response *response;
+    weft_timings times;
+    BEGIN(.user_agent = "x");
+    ASSERT_OK(weft_client_get(world.client, URL, NULL, &response));
+    weft_response_timings(response, &times);
+    ASSERT_INT_EQ(times.total, 0);
+    ASSERT_INT_EQ(times.receive, 0);
+    weft_response_free(response);
+    end(&world);
+}
+
 struct second {
     weft_client *client;
     weft_timings times;

@@ -285,6 +285,23 @@ VIRTUAL_TEST(download_that_breaks_off_too_often_fails)
     end(&world);
 }
 
+VIRTUAL_TEST(download_asks_for_ranges_by_itself)
+{
+    static const struct wire_answer answers[] = {{GOOD}};
+    static const char *const names[] = {"Range", "if-range", "Accept-Encoding"};
+    BEGIN(.user_agent = "x");
+    for (int i = 0; i < 3; i++) {
+        int64_t n =
+            weft_client_download(world.client, URL, WEFT_REQUEST(.headers = PAIRS({names[i], "x"})),
+                                 test_path("f"), WEFT_SAVE(.resumes = 1), NULL);
+        ASSERT_INT_EQ(n, i < 2 ? -EINVAL : 2);
+        check_no_rest(i < 2 ? 0 : 1);
+    }
+    SENT(0, "\r\nAccept-Encoding: x\r\n");
+    UNSENT(0, "identity");
+    end(&world);
+}
+
 /* ---- names ---- */
 
 static void check_name(const char *url, const char *field, const char *expected)
@@ -329,7 +346,8 @@ static int download_once(void *arg)
     int err = weft_client_new(WEFT_CLIENT(.read_timeout = WEFT_MS(10)), &client);
     if (err == 0) {
         wire_serve(&wire, client);
-        err = (int)weft_client_download(client, URL, NULL, test_path("f"), WEFT_SAVE(.resumes = 1),
+        err = (int)weft_client_download(client, URL, NULL, test_path("f"),
+                                        WEFT_SAVE(.resumes = 1, .durability = WEFT_DURABILITY_NONE),
                                         &response);
         if (err > 0)
             err = weft_response_filename(response, &name);
