@@ -266,6 +266,8 @@ static int do_call(struct script *script, const struct line *line, weft_response
             request.content_type = value;
         } else if (strcmp(key, "target") == 0) {
             request.target = value;
+        } else if (strcmp(key, "upgrade") == 0) {
+            request.upgrade = value;
         } else if (strcmp(key, "stream") == 0) {
             stream = true;
         } else if (!common_option(key, value, &options, &request)) {
@@ -322,6 +324,41 @@ static void expect_response(const struct script *script, const struct line *line
         script_fail(script, line, "the body is \"%s\" (%zu bytes)", shown, len);
 }
 
+/* The connection is the caller's: what comes behind the head, and an answer to it. */
+static void expect_tunnel(const struct script *script, const struct line *line, const char *text,
+                          weft_response *response)
+{
+    static char wanted[EXPECT_MAX];
+    static char come[EXPECT_MAX];
+    weft_stream *stream;
+    size_t len = strcspn(text, " ");
+    char first[512];
+    snprintf(first, sizeof first, "%.*s", (int)len, text);
+    size_t n = script_unescape(first, wanted, sizeof wanted);
+    if (weft_response_take_stream(response, &stream) < 0)
+        script_fail(script, line, "no tunnel: %s", weft_error_message());
+    int err = weft_stream_read_exact(stream, come, n);
+    if (err < 0 || memcmp(come, wanted, n) != 0)
+        script_fail(script, line, "something else came: %s", err < 0 ? weft_error_message() : "");
+    if (text[len] == ' ') {
+        n = script_unescape(text + len + 1, wanted, sizeof wanted);
+        if (weft_stream_write(stream, wanted, n) < 0 || weft_stream_flush(stream) < 0)
+            script_fail(script, line, "writing failed: %s", weft_error_message());
+    }
+    weft_stream_free(stream);
+}
+
+static void expect_field(const struct script *script, const struct line *line, const char *text,
+                         const weft_headers *headers)
+{
+    char name[64];
+    size_t len = strcspn(text, " ");
+    snprintf(name, sizeof name, "%.*s", (int)len, text);
+    const char *value = weft_headers_get(headers, name);
+    if (value == NULL || strcmp(value, text + len + 1) != 0)
+        script_fail(script, line, "the field is %s", value != NULL ? value : "not there");
+}
+
 static void expect_number(const struct script *script, const struct line *line, const char *what,
                           int64_t actual)
 {
@@ -366,12 +403,11 @@ static void expect_line(struct script *script, const struct line *line, int err,
         if (strcmp(text + 7, weft_response_reason(response)) != 0)
             script_fail(script, line, "the reason is %s", weft_response_reason(response));
     } else if (strncmp(text, "header ", 7) == 0) {
-        char name[64];
-        size_t len = strcspn(text + 7, " ");
-        snprintf(name, sizeof name, "%.*s", (int)len, text + 7);
-        const char *value = weft_response_header(response, name);
-        if (value == NULL || strcmp(value, text + 7 + len + 1) != 0)
-            script_fail(script, line, "the field is %s", value != NULL ? value : "not there");
+        expect_field(script, line, text + 7, weft_response_headers(response));
+    } else if (strncmp(text, "trailer ", 8) == 0) {
+        expect_field(script, line, text + 8, weft_response_trailers(response));
+    } else if (strncmp(text, "tunnel ", 7) == 0) {
+        expect_tunnel(script, line, text + 7, response);
     } else {
         expect_response(script, line, text, response);
     }

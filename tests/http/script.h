@@ -7,7 +7,8 @@
  *     call METHOD URL KEY=VALUE ...
  *     expect 200 [BODY]        the call's status and, with escapes, its whole body
  *     expect error NAME [TEXT] the call's error (* is any), and a part of its message
- *     expect header NAME VALUE
+ *     expect header NAME VALUE / trailer NAME VALUE
+ *     expect tunnel BYTES [ANSWER]   the connection can be taken, and has these bytes to read
  *     expect attempts N / redirects N / opened N / idle N / url URL / elapsed MS
  *     wait MS                  before the next call
  *     accept [AUTHORITY]       a new connection, for that host
