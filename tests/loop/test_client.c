@@ -165,6 +165,54 @@ static void look_at_the_connection(void *arg)
     weft_client_free(client);
 }
 
+struct steps {
+    char kinds[32]; /* a letter for each event */
+    int error;      /* of the handshake */
+};
+
+static void note_step(void *userdata, const weft_trace_event *event)
+{
+    struct steps *steps = userdata;
+    size_t len = strlen(steps->kinds);
+    ASSERT_INT_LT(len, sizeof steps->kinds - 1);
+    steps->kinds[len] = (char)('a' + (int)event->kind);
+    if (event->kind == WEFT_TRACE_TLS_ENDED)
+        steps->error = event->error;
+}
+
+static void trace_handshakes(void *arg)
+{
+    const struct http_peer *peer = arg;
+    for (int trusted = 1; trusted >= 0; trusted--) {
+        struct steps steps = {.error = 1};
+        weft_client *client;
+        weft_response *response = NULL;
+        ASSERT_OK(weft_client_new(
+            WEFT_CLIENT(.base_url = peer->base, .ca_file = trusted ? peer->ca : NULL,
+                        .hooks = WEFT_HOOKS(.trace = note_step, .userdata = &steps)),
+            &client));
+        int err = weft_client_get(client, "/a", NULL, &response);
+        ASSERT_INT_EQ(err, trusted ? 0 : WEFT_ETLS_VERIFY);
+        ASSERT_INT_EQ(steps.error, err);
+        /* connecting, resolving, resolved, address (twice), TLS (twice), then ... */
+        if (trusted)
+            ASSERT_STR_EQ(steps.kinds, "bghijlmcnoep");
+        else
+            ASSERT_STR_EQ(steps.kinds, "bghijlmf");
+        weft_response_free(response);
+        weft_client_free(client);
+    }
+}
+
+TEST(trace_over_tls_tells_of_handshakes)
+{
+    struct http_peer peer;
+    http_peer_start_tls(&peer);
+    run(trace_handshakes, &peer, true);
+    run(trace_handshakes, &peer, false);
+    http_peer_stop(&peer);
+}
+
 TEST(connection_over_tls_shows_its_certificate)
 {
     struct http_peer peer;
