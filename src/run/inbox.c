@@ -44,7 +44,8 @@ static struct weft__post closed_mark;
 
 static int post_and_wake(struct weft__inbox *inbox, struct weft__post *post)
 {
-    struct weft__post *head = atomic_load_explicit(&inbox->head, memory_order_relaxed);
+    /* Acquired: where the loop has ended, what it did before with the message's job is done. */
+    struct weft__post *head = atomic_load_explicit(&inbox->head, memory_order_acquire);
     do {
         if (head == &closed_mark)
             return -ECANCELED;
