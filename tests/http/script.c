@@ -41,6 +41,9 @@ struct options {
     weft_pair form[PAIRS_MAX];
     weft_pair proxy_headers[PAIRS_MAX];
     weft_pair resolve[PAIRS_MAX];
+    weft_pair cookies[PAIRS_MAX];
+    weft_form_part parts[PARTS_MAX];
+    weft_auth *auth;
     int statuses[PAIRS_MAX];
     weft_retry_policy retry;
     bool has_retry;
@@ -68,6 +71,73 @@ static void decode(char *value)
     }
     size_t len = script_unescape(value, value, strlen(value) + 1);
     value[len] = '\0';
+}
+
+static char *cut_at_colon(char *value)
+{
+    char *colon = strchr(value, ':');
+    ASSERT(colon != NULL);
+    *colon = '\0';
+    return colon + 1;
+}
+
+/* "name:value", with a file "name:filename:bytes". */
+static void add_part(struct options *options, char *value, bool of_file)
+{
+    weft_form_part *part = options->parts;
+    while (part->name != NULL)
+        part++;
+    ASSERT_INT_LT(part - options->parts, PARTS_MAX - 1);
+    char *rest = cut_at_colon(value);
+    *part = (weft_form_part){.name = value, .value = rest};
+    if (of_file) {
+        part->filename = rest;
+        part->value = cut_at_colon(rest);
+    }
+}
+
+/* "basic:USER:PASSWORD", "digest:...", "bearer:TOKEN", "none" */
+static weft_auth *make_auth(char *value)
+{
+    weft_auth *auth = NULL;
+    if (strcmp(value, "none") == 0)
+        return weft_auth_ref(WEFT_AUTH_NONE);
+    char *rest = cut_at_colon(value);
+    if (strcmp(value, "bearer") == 0) {
+        ASSERT_OK(weft_auth_bearer(rest, &auth));
+        return auth;
+    }
+    char *password = cut_at_colon(rest);
+    ASSERT_OK(strcmp(value, "digest") == 0 ? weft_auth_digest(rest, password, &auth)
+                                           : weft_auth_basic(rest, password, &auth));
+    return auth;
+}
+
+static bool body_option(const char *key, char *value, struct options *options,
+                        weft_request_options *request)
+{
+    if (strcmp(key, "cookie") == 0)
+        add_pair(options->cookies, value);
+    else if (strcmp(key, "auth") == 0)
+        options->auth = make_auth(value);
+    else if (strcmp(key, "part") == 0 || strcmp(key, "fpart") == 0)
+        add_part(options, value, key[0] == 'f');
+    else if (strcmp(key, "content") == 0) {
+        request->content = value;
+        request->content_len = strlen(value);
+    } else if (strcmp(key, "fill") == 0) {
+        request->content_len = strtoul(value, NULL, 10);
+        ASSERT(request->content_len <= sizeof script_filling);
+        request->content = script_filling;
+    } else if (strcmp(key, "type") == 0)
+        request->content_type = value;
+    else if (strcmp(key, "target") == 0)
+        request->target = value;
+    else if (strcmp(key, "upgrade") == 0)
+        request->upgrade = value;
+    else
+        return false;
+    return true;
 }
 
 static bool common_option(const char *key, char *value, struct options *options,
@@ -174,6 +244,10 @@ static void make_client(struct script *script, const struct line *line)
             client.user_agent = value;
         else if (strcmp(key, "accept_encoding") == 0)
             client.accept_encoding = value;
+        else if (strcmp(key, "auth") == 0)
+            client.auth = options.auth = make_auth(value);
+        else if (strcmp(key, "no_cookies") == 0)
+            client.no_cookies = true;
         else if (strcmp(key, "max_redirects") == 0)
             client.max_redirects = atoi(value);
         else if (strcmp(key, "max_idle_ms") == 0)
@@ -183,11 +257,12 @@ static void make_client(struct script *script, const struct line *line)
             script_fail(script, line, "unknown option %s", key);
     }
     client.proxy = common.proxy;
-    client.connect_timeout = common.connect_timeout;
+    /* Where many cases share few processors, nothing but a case's own times may end it. */
+    client.connect_timeout = common.connect_timeout > 0 ? common.connect_timeout : WEFT_SEC(30);
     client.headers = options.headers;
     client.params = options.params;
     client.timeout = common.timeout;
-    client.read_timeout = common.read_timeout;
+    client.read_timeout = common.read_timeout > 0 ? common.read_timeout : WEFT_SEC(30);
     client.write_timeout = common.write_timeout;
     client.body_max = common.body_max;
     client.follow_redirects = common.follow_redirects;
@@ -195,6 +270,7 @@ static void make_client(struct script *script, const struct line *line)
     client.raise_for_status = common.raise_for_status;
     client.retry = options.has_retry ? &options.retry : NULL;
     ASSERT_OK(weft_client_new(&client, &script->client));
+    weft_auth_free(options.auth);
 }
 
 /* ---- connections ---- */
@@ -255,39 +331,97 @@ static int do_call(struct script *script, const struct line *line, weft_response
     snprintf(url, sizeof url, "%.*s", (int)len, at);
     options.next = at + len;
     while (next_option(&options, &key, &value)) {
-        if (strcmp(key, "content") == 0) {
-            request.content = value;
-            request.content_len = strlen(value);
-        } else if (strcmp(key, "fill") == 0) {
-            request.content_len = strtoul(value, NULL, 10);
-            ASSERT(request.content_len <= sizeof script_filling);
-            request.content = script_filling;
-        } else if (strcmp(key, "type") == 0) {
-            request.content_type = value;
-        } else if (strcmp(key, "target") == 0) {
-            request.target = value;
-        } else if (strcmp(key, "upgrade") == 0) {
-            request.upgrade = value;
-        } else if (strcmp(key, "stream") == 0) {
+        if (strcmp(key, "stream") == 0) {
             stream = true;
-        } else if (!common_option(key, value, &options, &request)) {
+        } else if (!body_option(key, value, &options, &request) &&
+                   !common_option(key, value, &options, &request)) {
             script_fail(script, line, "unknown option %s", key);
         }
     }
     request.headers = options.headers;
+    request.cookies = options.cookies[0].name != NULL ? options.cookies : NULL;
+    request.multipart = options.parts[0].name != NULL ? options.parts : NULL;
+    request.auth = options.auth;
     request.params = options.params;
     request.form = options.form[0].name != NULL ? options.form : NULL;
     request.retry = options.has_retry ? &options.retry : NULL;
-    if (!stream)
-        return weft_client_request(script->client, method, url, &request, ret);
-    int err = weft_client_stream(script->client, method, url, &request, ret);
-    if (err == 0) {
+    int err = stream ? weft_client_stream(script->client, method, url, &request, ret)
+                     : weft_client_request(script->client, method, url, &request, ret);
+    if (err == 0 && stream) {
         err = weft_response_read_all(*ret);
         if (err < 0)
             weft_response_free(*ret);
     }
+    weft_auth_free(options.auth);
     return err;
 }
+
+/* ---- events ---- */
+
+static int open_events(struct script *script, const struct line *line)
+{
+    static _Thread_local struct options options;
+    weft_sse_options events = {.size = sizeof events};
+    char *key;
+    char *value;
+    begin_options(&options, line->text + strlen("events "));
+    char *url = options.next;
+    size_t len = strcspn(url, " ");
+    options.next = url + len + (url[len] == ' ');
+    url[len] = '\0';
+    while (next_option(&options, &key, &value)) {
+        if (strcmp(key, "reconnect") == 0)
+            events.reconnect = atoi(value) > 0 ? WEFT_ON : WEFT_OFF;
+        else if (strcmp(key, "last") == 0)
+            events.last_event_id = value;
+        else if (strcmp(key, "max") == 0)
+            events.max_event_size = strtoul(value, NULL, 10);
+        else if (strcmp(key, "wait") == 0)
+            events.min_wait = script_ms(value);
+        else
+            script_fail(script, line, "unknown option %s", key);
+    }
+    weft_sse_close(script->events);
+    script->events = NULL;
+    return weft_sse_open(script->client, url, &events, &script->events);
+}
+
+/* "TYPE ID DATA", - for no id */
+static void expect_event(struct script *script, const struct line *line, const char *text)
+{
+    char type[64];
+    char id[64];
+    char data[512];
+    int at = 0;
+    weft_sse_event event;
+    ASSERT_INT_EQ(sscanf(text, "%63s %63s %n", type, id, &at), 2);
+    size_t len = script_unescape(text + at, data, sizeof data);
+    int result = weft_sse_next(script->events, &event);
+    if (result < 1)
+        script_fail(script, line, "%s", result < 0 ? weft_error_message() : "there is no event");
+    if (strcmp(event.event, type) != 0 || strcmp(event.id, id[0] == '-' ? "" : id) != 0 ||
+        event.data_len != len || memcmp(event.data, data, len) != 0)
+        script_fail(script, line, "the event is %s %s \"%s\"", event.event, event.id, event.data);
+}
+
+static bool expect_of_events(struct script *script, const struct line *line, const char *text)
+{
+    weft_sse_event event;
+    if (strncmp(text, "event ", 6) == 0) {
+        expect_event(script, line, text + 6);
+        return true;
+    }
+    bool ends = strcmp(text, "end") == 0;
+    if (!ends && strncmp(text, "event_error ", 12) != 0)
+        return false;
+    int result = weft_sse_next(script->events, &event);
+    const char *wanted = ends ? weft_error_name(0) : text + 12;
+    if (result > 0 || strcmp(weft_error_name(result), wanted) != 0)
+        script_fail(script, line, "it is %s: %s", weft_error_name(result), weft_error_message());
+    return true;
+}
+
+/* ---- what is expected ---- */
 
 static void expect_error(const struct script *script, const struct line *line, const char *text,
                          int err)
@@ -385,6 +519,8 @@ static void expect_line(struct script *script, const struct line *line, int err,
         expect_number(script, line, "idle", (int64_t)stats.idle);
         return;
     }
+    if (script->events != NULL && expect_of_events(script, line, text))
+        return;
     if (err < 0)
         script_fail(script, line, "the call failed: %s: %s", weft_error_name(err),
                     weft_error_message());
@@ -413,6 +549,14 @@ static void expect_line(struct script *script, const struct line *line, int err,
     }
 }
 
+static void need_client(struct script *script)
+{
+    if (script->client == NULL)
+        make_client(script, NULL);
+    script->client->dial = script_dial;
+    script->client->dial_userdata = script;
+}
+
 int script_calls(void *arg)
 {
     struct script *script = arg;
@@ -422,11 +566,11 @@ int script_calls(void *arg)
         const struct line *line = &script->of->lines[i];
         if (strncmp(line->text, "client", 6) == 0) {
             make_client(script, line);
+        } else if (strncmp(line->text, "events ", 7) == 0) {
+            need_client(script);
+            err = open_events(script, line);
         } else if (strncmp(line->text, "call ", 5) == 0) {
-            if (script->client == NULL)
-                make_client(script, NULL);
-            script->client->dial = script_dial;
-            script->client->dial_userdata = script;
+            need_client(script);
             weft_response_free(response);
             response = NULL;
             err = do_call(script, line, &response);
@@ -439,6 +583,7 @@ int script_calls(void *arg)
         }
     }
     weft_response_free(response);
+    weft_sse_close(script->events);
     weft_client_free(script->client);
     script->calls_done = true;
     if (script->dialled != NULL)

@@ -11,13 +11,18 @@
  *     expect tunnel BYTES [ANSWER]   the connection can be taken, and has these bytes to read
  *     expect attempts N / redirects N / opened N / idle N / url URL / elapsed MS
  *     wait MS                  before the next call
+ *     events URL KEY=VALUE ... opens a source of events: reconnect, last, max, wait
+ *     expect event TYPE ID DATA / end / event_error NAME
  *     accept [AUTHORITY]       a new connection, for that host
  *     > LINE                   the client sends this line and CR LF
+ *     >~ LINE                  ... a line like this, where * is any text
  *     >| TEXT                  the client sends these bytes, with escapes
  *     < LINE                   the server sends this line and CR LF
  *     <| TEXT                  the server sends these bytes, with escapes
  *     <* N TEXT                ... N times
  *     request METHOD TARGET [AUTHORITY]   the client sends a head without anything unusual
+ *     head METHOD TARGET [AUTHORITY]      ... its beginning; further lines follow
+ *     source METHOD TARGET [AUTHORITY]    ... that of a source of events
  *     reply STATUS [BODY]                 the server sends a response with Content-Length
  *     pause MS                 the server does nothing for a while
  *     drip MS N                the server sends N bytes, one after each pause

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include <weft.h>
+#include <weft/sse.h>
 
 #include "script.h"
 
@@ -31,6 +32,7 @@ struct script {
     weft_listener *listener;
     uint16_t port;
     weft_client *client;
+    weft_sse *events;
     weft_event *dialled;     /* in memory */
     weft_stream *pending[8]; /* server ends that the script has not accepted yet, in memory */
     pthread_mutex_t lock;    /* of authority */

@@ -75,8 +75,9 @@ static void run_case(struct script *script)
 /* ---- files ---- */
 
 /* Those with the most waiting first, so that they are not what is waited for at the end. */
-static const char *const files[] = {"retry",    "connection", "upload",  "proxy", "framing",
-                                    "response", "redirect",   "request", "tunnel"};
+static const char *const files[] = {"retry",    "connection", "upload",  "proxy",  "framing",
+                                    "response", "redirect",   "request", "tunnel", "cookies",
+                                    "auth",     "multipart",  "coding",  "sse"};
 
 static struct one_case cases[CASES_MAX];
 static int n_cases;
@@ -138,7 +139,8 @@ int script_count(void)
         for (int j = 0; j < cases[i].n; j++) {
             const char *line = cases[i].lines[j].text;
             size_t len = strlen(line);
-            n += strncmp(line, "request ", 8) == 0 ||
+            n += strncmp(line, "request ", 8) == 0 || strncmp(line, "head ", 5) == 0 ||
+                 strncmp(line, "source ", 7) == 0 ||
                  (line[0] == '>' && len > 9 && strcmp(line + len - 9, " HTTP/1.1") == 0);
         }
     }

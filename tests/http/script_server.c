@@ -168,7 +168,7 @@ static void server_silent(const struct script *script, const struct line *line, 
     char byte;
     weft_stream_set_timeout(stream, WEFT_MS(20), WEFT_FOREVER);
     int64_t n = weft_stream_read(stream, &byte, 1);
-    weft_stream_set_timeout(stream, WEFT_SEC(10), WEFT_FOREVER);
+    weft_stream_set_timeout(stream, WEFT_SEC(30), WEFT_FOREVER);
     if (n >= 0)
         script_fail(script, line,
                     n == 0 ? "the client closed the connection" : "the client sent more");
@@ -233,6 +233,64 @@ static void expect_request(const struct script *script, const struct line *line,
     server_expect(script, line, stream, head, (size_t)len);
 }
 
+/* The beginning of a request of a call, or of a source of events. */
+static void expect_head(const struct script *script, const struct line *line, weft_stream *stream,
+                        bool of_events)
+{
+    char method[32];
+    char target[256];
+    char authority[128] = "example.org";
+    char head[1024];
+    const char *text = line->text + (of_events ? strlen("source ") : strlen("head "));
+    ASSERT(sscanf(text, "%31s %255s %127s", method, target, authority) >= 2);
+    int len = snprintf(head, sizeof head,
+                       "%s %s HTTP/1.1\r\nHost: %s\r\nAccept: %s\r\n"
+                       "Accept-Encoding: gzip, deflate, br, zstd\r\n"
+                       "User-Agent: weft/" WEFT_VERSION "\r\n%s",
+                       method, target, authority, of_events ? "text/event-stream" : "*/*",
+                       of_events ? "Cache-Control: no-store\r\n" : "");
+    server_expect(script, line, stream, head, (size_t)len);
+}
+
+/* * stands for any text. */
+static bool is_like(const char *text, const char *pattern)
+{
+    const char *star = NULL;
+    const char *from = NULL;
+    while (*text != '\0') {
+        if (*pattern == '*') {
+            star = pattern++;
+            from = text;
+        } else if (*pattern == *text) {
+            pattern++;
+            text++;
+        } else if (star != NULL) {
+            pattern = star + 1;
+            text = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+static void expect_like(const struct script *script, const struct line *line, weft_stream *stream,
+                        const char *pattern)
+{
+    char got[1024];
+    size_t n = 0;
+    while (n < 2 || memcmp(got + n - 2, "\r\n", 2) != 0) {
+        if (n == sizeof got || weft_stream_read(stream, got + n, 1) != 1)
+            script_fail(script, line, "the client sent no line: %.*s", (int)n, got);
+        n++;
+    }
+    got[n - 2] = '\0';
+    if (!is_like(got, pattern))
+        script_fail(script, line, "the client sent \"%s\"", got);
+}
+
 static void reply(struct script *script, const struct line *line, weft_stream *stream)
 {
     static _Thread_local char bytes[EXPECT_MAX];
@@ -261,10 +319,12 @@ static void server_line(struct script *script, const struct line *line, weft_str
     size_t len;
     if (strncmp(text, "accept", 6) == 0) {
         take_connection(script, line, text[6] == ' ' ? text + 7 : NULL, stream);
-        weft_stream_set_timeout(*stream, WEFT_SEC(10), WEFT_FOREVER);
+        weft_stream_set_timeout(*stream, WEFT_SEC(30), WEFT_FOREVER);
     } else if (text[0] == '>' && text[1] == '|') {
         len = script_unescape(text + 2 + (text[2] == ' '), bytes, sizeof bytes);
         server_expect(script, line, *stream, bytes, len);
+    } else if (text[0] == '>' && text[1] == '~') {
+        expect_like(script, line, *stream, text + 3);
     } else if (text[0] == '>') {
         len = (size_t)snprintf(bytes, sizeof bytes, "%s\r\n", text + 1 + (text[1] == ' '));
         server_expect(script, line, *stream, bytes, len);
@@ -278,6 +338,8 @@ static void server_line(struct script *script, const struct line *line, weft_str
         server_write(script, *stream, bytes, len);
     } else if (strncmp(text, "request ", 8) == 0) {
         expect_request(script, line, *stream);
+    } else if (strncmp(text, "head ", 5) == 0 || strncmp(text, "source ", 7) == 0) {
+        expect_head(script, line, *stream, text[0] == 's');
     } else if (strncmp(text, "reply ", 6) == 0) {
         reply(script, line, *stream);
     } else if (strncmp(text, "pause ", 6) == 0) {
@@ -308,7 +370,8 @@ static void server_line(struct script *script, const struct line *line, weft_str
 static bool is_clients(const char *text)
 {
     return strncmp(text, "call ", 5) == 0 || strncmp(text, "expect ", 7) == 0 ||
-           strncmp(text, "client", 6) == 0 || strncmp(text, "wait ", 5) == 0;
+           strncmp(text, "client", 6) == 0 || strncmp(text, "wait ", 5) == 0 ||
+           strncmp(text, "events ", 7) == 0;
 }
 
 int script_server(void *arg)
