@@ -174,6 +174,19 @@ static int bytes(weft_server_request *request, weft_reply *reply, void *arg)
     return err;
 }
 
+static int sink(weft_server_request *request, weft_reply *reply, void *arg)
+{
+    char piece[16384];
+    char text[32];
+    uint64_t total = 0;
+    int64_t n;
+    (void)arg;
+    while ((n = weft_server_request_read(request, piece, sizeof piece)) > 0)
+        total += (uint64_t)n;
+    snprintf(text, sizeof text, "%ju", (uintmax_t)total);
+    return n < 0 ? (int)n : weft_reply_text(reply, 200, text);
+}
+
 static int events(weft_server_request *request, weft_reply *reply, void *arg)
 {
     struct web *web = arg;
@@ -212,12 +225,13 @@ static const struct {
     {"/status/{n}", status},
     {"/bytes/{n}", bytes},
     {"/events", events},
+    {"/sink", sink},
 };
 
 static int serve(void *arg)
 {
     struct web *web = arg;
-    ASSERT_OK(weft_server_new(NULL, &web->server));
+    ASSERT_OK(weft_server_new(WEFT_SERVER(.body_max = UINT64_C(1) << 32), &web->server));
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
         ASSERT_OK(weft_server_route(web->server, NULL, routes[i].pattern, routes[i].handler, web));
     ASSERT_OK(weft_server_listen(web->server));

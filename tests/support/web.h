@@ -11,6 +11,7 @@
  *   /token          wants "Bearer tN" of the present N, see web_revoke()
  *   /gzip, /lines, /latin1, /json, /status/N
  *   /bytes/N        N bytes
+ *   /sink           how many bytes the request's body had
  *   /events         server-sent events, three a connection; their ids go on after Last-Event-ID
  */
 #ifndef WEFT_TEST_WEB_H

@@ -157,6 +157,32 @@ TEST(url_rfc_3986_references_are_resolved)
     json_decref(rows);
 }
 
+/* Of the encodings only UTF-8 is ours: query and fragment are encoded alike. */
+TEST(url_queries_and_fragments_are_percent_encoded)
+{
+    int n = 0;
+    json_t *rows = load("vectors/wpt-url/percent-encoding.json");
+    size_t index;
+    json_t *row;
+    json_array_foreach(rows, index, row)
+    {
+        char input[256];
+        weft_url *url;
+        if (!json_is_object(row) || has_nul(row, "input"))
+            continue;
+        const char *expected = text(json_object_get(row, "output"), "utf-8");
+        snprintf(input, sizeof input, "https://example.org/?%s#%s", text(row, "input"),
+                 text(row, "input"));
+        ASSERT_OK(weft_url_parse(input, NULL, &url));
+        ASSERT_STR_EQ(weft_url_query(url), expected);
+        ASSERT_STR_EQ(weft_url_fragment(url), expected);
+        weft_url_free(url);
+        n++;
+    }
+    json_decref(rows);
+    ASSERT_INT_GE(n, 5);
+}
+
 /* What libidn2 cannot: labels beyond ASCII with hyphens at an end, or longer than DNS has them. */
 enum { IDNA_DIFFERENCES = 3 };
 
