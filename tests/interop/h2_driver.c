@@ -90,14 +90,15 @@ static int work(void *arg)
     (void)arg;
     while (left-- > 0) {
         size_t size = sizes[draw(sizeof sizes / sizeof sizes[0])];
-        switch (draw(5)) {
+        /* Not more resets than a server takes from one connection without calling it an attack. */
+        switch (draw(60)) {
         case 0:
             part_of_response(size);
             break;
         case 1:
             whole_response(size, WEFT_US(draw(3000)) + 1, draw(2) == 0);
             break;
-        case 2:
+        case 2 ... 14:
             whole_response(size, WEFT_FOREVER, true);
             break;
         default:
