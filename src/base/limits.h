@@ -70,6 +70,7 @@
     X(H2_EMPTY_FRAMES_SECOND, 100, "HTTP/2 frames that bring nothing, in the long run")            \
     X(H2_FAULTS, 100, "streams of an HTTP/2 connection that its peer makes us reset at once")      \
     X(H2_REPEATS, 3, "times that a request goes out again which the server has not looked at")     \
+    X(H2_REFUSING, 1000, "origins that are remembered because they want HTTP/1.1")                 \
     X(H2_ASIDE, 16 * 1024 * 1024, "bytes of a response that wait for the end of its upload")       \
     X(REDIRECTS, 20, "redirects followed")                                                         \
     X(REDIRECT_DRAIN, 65536, "bytes of a redirect's body that are read to keep the connection")    \

@@ -194,7 +194,7 @@ static bool is_worth_another(struct weft__call *call, struct weft__conn *conn, i
     }
     if (err == 0 || call->body_failed || !weft__body_can_repeat(call))
         return false;
-    return weft__h2_may_repeat(conn, err) ||
+    return weft__h2_may_repeat(call, conn, err) ||
            (outcome->reused && is_stale(call, err, outcome->answered));
 }
 

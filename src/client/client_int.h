@@ -295,6 +295,7 @@ struct weft__pool {
     size_t n_shared;          /* of them, those whose tasks run */
     struct weft__list enders; /* who wait for the end of those tasks */
     size_t n_lights;
+    size_t n_refusing; /* origins that are kept because they want HTTP/1.1 */
     struct weft__list spare_lights;
     size_t n_spare_lights;
     bool closed;

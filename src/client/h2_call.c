@@ -104,7 +104,7 @@ static bool is_untouched(const struct weft__light *light)
     return light->stream == NULL || weft__h2_is_unprocessed(light->stream);
 }
 
-bool weft__h2_may_repeat(struct weft__conn *conn, int err)
+bool weft__h2_may_repeat(struct weft__call *call, struct weft__conn *conn, int err)
 {
     const struct weft__light *light = weft__light_of(conn);
     if (err == -ECANCELED || err == -ENOMEM || conn->pool == NULL || conn->pool->closed ||
@@ -112,8 +112,7 @@ bool weft__h2_may_repeat(struct weft__conn *conn, int err)
         return false;
     if (light->stream != NULL && weft__h2_reset_code(light->stream) == WEFT__H2_HTTP_1_1_REQUIRED &&
         conn->pool->client->http == WEFT__HTTP_ANY) {
-        conn->origin->http = WEFT__HTTP_1;
-        conn->origin->refuses_h2 = true;
+        call->way.refused_h2 = true;
         weft__pool_h2_leave(conn);
         return true;
     }

@@ -92,7 +92,7 @@ void weft__h2_on_interim(struct weft__h2_stream *stream, void *owner, int status
 int weft__h2_exchange(struct weft__conn *conn, struct weft__call *call, bool *ret_answered,
                       bool *ret_reusable);
 /* The server has done nothing with the request, and may be asked again at once. */
-bool weft__h2_may_repeat(struct weft__conn *conn, int err);
+bool weft__h2_may_repeat(struct weft__call *call, struct weft__conn *conn, int err);
 /* The head of the response, and what it says of the body. */
 void weft__h2_fill(weft_response *response, struct weft__conn *conn);
 /* The fields behind the body, once it is over. */

@@ -431,6 +431,19 @@ int weft__pool_take_slot(struct weft__pool *pool, struct weft__origin *origin,
     return err;
 }
 
+/* It is remembered as long as the pool is there, of so many origins. */
+static void refuse_h2(struct weft__pool *pool, struct weft__origin *origin)
+{
+    if (origin->refuses_h2)
+        return;
+    origin->http = WEFT__HTTP_1;
+    origin->refuses_h2 = true;
+    if (pool->n_refusing == WEFT__LIMIT_H2_REFUSING)
+        return;
+    pool->n_refusing++;
+    origin->users++;
+}
+
 int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, const struct weft__way *way,
                        int64_t timeout, struct weft__conn **ret)
 {
@@ -441,6 +454,8 @@ int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, const struc
     int err = origin_get(pool, url, way, &origin);
     if (err < 0)
         return err;
+    if (way->refused_h2)
+        refuse_h2(pool, origin);
     err = weft__pool_take_stream(pool, origin, &conn);
     if (err == 0 && conn == NULL && !is_undecided(origin))
         err = weft__pool_take_slot(pool, origin, &conn);
@@ -603,6 +618,13 @@ static void free_struct(struct weft__pool *pool)
         weft__pages_free(spare, WEFT__IN_FIRST);
     }
     weft__pool_free_lights(pool);
+    for (size_t i = 0; i < pool->n_buckets; i++) {
+        while (pool->buckets[i] != NULL) {
+            struct weft__origin *origin = pool->buckets[i];
+            pool->buckets[i] = origin->next;
+            weft__free(origin);
+        }
+    }
     weft__free(pool->buckets);
     weft__inbox_unref(pool->inbox);
     weft__client_unref(pool->client);

@@ -144,6 +144,7 @@ struct weft__way {
     char *target;              /* absolute, where the proxy forwards; NULL: the URL's */
     weft_headers *headers; /* instead of the hop's: with the proxy's, or without what is for it */
     const char *phase;     /* of dialling, for messages */
+    bool refused_h2;       /* the origin has said that it wants HTTP/1.1 */
     bool only_h1;          /* HTTP/2 is not offered */
     bool guest;            /* not the server that the client's certificate is for */
     bool retried;          /* a challenge of the proxy was answered already */

@@ -108,6 +108,9 @@ static void answer(struct connection *connection, const struct h2_act *act, uint
         connection->closing = true;
         weft_stream_close(stream);
         break;
+    case H2_NOISE:
+        send_number(stream, WINDOW_UPDATE, 0, 0);
+        break;
     case H2_NEVER:
         break;
     }
@@ -252,6 +255,15 @@ static int serve_connection(void *arg)
     fake->open--;
     free(connection);
     return 0;
+}
+
+int h2_fake_converse(struct h2_fake *fake, weft_stream *stream)
+{
+    struct connection *connection = malloc(sizeof *connection);
+    *connection = (struct connection){.fake = fake, .stream = stream};
+    fake->open++;
+    fake->last = stream;
+    return serve_connection(connection);
 }
 
 static int fake_dial(void *userdata, const weft_url *url, weft_stream **ret)

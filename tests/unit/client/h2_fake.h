@@ -14,6 +14,7 @@ enum h2_act_kind {
     H2_RESET,  /* RST_STREAM with code */
     H2_GOAWAY, /* with code, and the stream before this one as the last */
     H2_CLOSE,  /* the connection */
+    H2_NOISE,  /* a frame that may not come */
     H2_NEVER
 };
 
@@ -53,6 +54,8 @@ void h2_fake_start(struct h2_fake *fake, const struct h2_act *acts, size_t n);
 void h2_fake_stop(struct h2_fake *fake);
 /* A client that speaks HTTP/2 to it, whatever the URL. */
 void h2_fake_serve(struct h2_fake *fake, weft_client *client);
+/* One connection to its end; takes the stream. */
+int h2_fake_converse(struct h2_fake *fake, weft_stream *stream);
 /* On the newest connection. */
 void h2_fake_settings(struct h2_fake *fake, uint32_t max_streams);
 void h2_fake_ping(struct h2_fake *fake);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "client/h2_int.h"
 #include "fault.h"
 #include "h2_fake.h"
 #include "test.h"
@@ -289,6 +290,13 @@ VIRTUAL_TEST(h2_abandoned_response_is_reset_and_credited)
     ASSERT_INT_EQ(world.fake.reset_code, 8);
     /* Of 8 MB not more than what the window may lag behind is missing. */
     ASSERT_INT_GE(world.fake.credit, 40 * 200000 - 1024 * 1024);
+    struct weft__pool *pool;
+    ASSERT_OK(weft__client_pool(world.client, &pool));
+    const struct weft__h2_conn *shared =
+        WEFT__CONTAINER(pool->shared.next, struct weft__h2_conn, of_pool);
+    ASSERT(weft__h2_is_balanced(shared->h2));
+    ASSERT_INT_EQ(shared->n_lights, 0);
+    ASSERT_INT_EQ(shared->n_pending, 0);
     end(&world);
 }
 
@@ -379,6 +387,25 @@ VIRTUAL_TEST(h2_connection_that_breaks_is_replaced_for_what_may_be_sent_twice)
     ASSERT_INT_EQ(world.fake.dials, 2);
     ASSERT_INT_EQ(post(&world), WEFT_EDISCONNECTED);
     ASSERT_INT_EQ(world.fake.requests, 4);
+    ASSERT_INT_EQ(get(&world), 200);
+    end(&world);
+}
+
+VIRTUAL_TEST(h2_server_that_breaks_the_protocol_ends_its_connection_alone)
+{
+    static const struct h2_act acts[] = {
+        {.takes = WEFT_SEC(2)}, {.kind = H2_NOISE}, {.kind = H2_ANSWER}};
+    WORLD(acts, .max_connections = 2);
+    world.fake.max_streams = 1;
+    struct job jobs[2];
+    ASSERT_INT_EQ(get(&world), 200);
+    world.fake.requests = 0;
+    for (int i = 0; i < 2; i++)
+        jobs[i] = (struct job){.client = world.client, .method = "POST", .after = WEFT_MS(i + 1)};
+    ASSERT_OK(weft_map(run_job, jobs, 2, sizeof jobs[0], NULL));
+    ASSERT_INT_EQ(jobs[0].status, 200);
+    ASSERT_INT_EQ(jobs[1].err, WEFT_EREMOTE_PROTOCOL);
+    ASSERT_INT_EQ(world.fake.goaways, 1);
     ASSERT_INT_EQ(get(&world), 200);
     end(&world);
 }
