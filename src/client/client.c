@@ -394,7 +394,7 @@ static struct weft__pool *close_pools(weft_client *client)
 static void finish(struct weft__pool *pool)
 {
     const struct weft_task *native = &pool->loop->native;
-    if (weft__self() == native && native->state == TASK_RUNNING)
+    if (weft__self() == native && native->state == TASK_RUNNING && !pool->loop->forked)
         weft__pool_finish(pool);
 }
 

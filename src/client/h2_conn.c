@@ -36,6 +36,7 @@ void weft__h2c_check(struct weft__h2_conn *shared)
 static void task_ended(struct weft__h2_conn *shared)
 {
     struct weft__pool *pool = shared->pool;
+    shared->loop->n_services--;
     if (--shared->n_tasks > 0)
         return;
     weft_stream_free(shared->stream);
@@ -257,6 +258,7 @@ static void on_changed(void *userdata)
 static int spawn(struct weft__h2_conn *shared, weft_fn fn, const char *name)
 {
     shared->n_tasks++;
+    shared->loop->n_services++;
     int err = weft__group_spawn(&shared->loop->own_background, fn, shared, WEFT_SPAWN(.name = name),
                                 NULL);
     if (err < 0)
@@ -271,6 +273,7 @@ int weft__h2c_start(struct weft__h2_conn *shared)
     struct weft__locals *locals = self->locals;
     int64_t interval = shared->pool->client->ping_interval;
     self->locals = NULL;
+    shared->loop->n_services++;
     shared->n_tasks = 1; /* so that it does not end between the two */
     int err = spawn(shared, read_loop, "HTTP/2 reader");
     if (err == 0 && !shared->ended)

@@ -160,7 +160,7 @@ static int loop_for(weft_backend backend, struct weft__loop **ret, bool *ret_mad
     if (err < 0)
         return err;
     if (loop != NULL && backend != WEFT_BACKEND_DEFAULT && loop->backend->kind != backend) {
-        if (loop->n_tasks > 0 || loop->native.scope != NULL || loop->n_runners > 0)
+        if (loop->n_tasks > loop->n_services || loop->native.scope != NULL || loop->n_runners > 0)
             return weft__fail(-EBUSY, "tasks or scopes of this thread still use another back end");
         weft__loop_free(loop);
         loop = NULL;

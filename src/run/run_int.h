@@ -416,7 +416,8 @@ struct weft__loop {
     uint64_t n_spent;     /* of it, for other things than turns of tasks */
     uint32_t n_cancelled; /* scopes that are cancelled and not left yet */
     size_t n_tasks;
-    size_t n_pending; /* operations in flight and offloaded jobs */
+    size_t n_services; /* of them: the library's own, which end with the loop */
+    size_t n_pending;  /* operations in flight and offloaded jobs */
     bool hurry; /* io_uring: a task waits for a background send, which ends without an event */
     bool native_resumed;
     atomic_bool in_run; /* for the watchdog too */

@@ -1,4 +1,4 @@
-"""weft over HTTP/2 with other people's servers: nghttpd, nginx, Apache."""
+"""weft over HTTP/2 with other people's servers: nghttpd, nginx, Apache, Node."""
 
 import contextlib
 import json
@@ -53,6 +53,25 @@ SSLCertificateKeyFile {folder}/key.pem
 <Directory {folder}/www>
     Require all granted
 </Directory>
+"""
+
+# Gives back what it is sent, as it comes; anything else is a file.
+NODE = """
+const http2 = require("http2");
+const fs = require("fs");
+const server = http2.createSecureServer({key: fs.readFileSync("key.pem"),
+                                         cert: fs.readFileSync("cert.pem")});
+server.on("stream", (stream, headers) => {
+    stream.on("error", () => {});
+    if (headers[":method"] === "POST") {
+        stream.respond({":status": 200});
+        stream.pipe(stream);
+    } else {
+        stream.respondWithFile("www" + headers[":path"], {}, {
+            onError: () => { stream.respond({":status": 404}); stream.end(); }});
+    }
+});
+server.listen(PORT, "127.0.0.1");
 """
 
 
@@ -127,6 +146,15 @@ def apache():
                    f"https://localhost:{port}")
 
 
+def node():
+    program = tap.need("node")
+    make_folder()
+    port = peers.free_port()
+    with open("server.js", "w", encoding="ascii") as file:
+        file.write(NODE.replace("PORT", str(port)))
+    return running([program, "server.js"], f"https://localhost:{port}", "--http2")
+
+
 def fetch_all(base, *options):
     with open("list", "w", encoding="ascii") as file:
         file.write("".join(f"{base}/{number}.json\n" for number in range(1, 101)))
@@ -184,6 +212,17 @@ def apache_over_tls():
     with apache() as base:
         says_http2(base)
         fetch_all(base, "--http2")
+
+
+@tap.test(limit=60)
+def node_over_tls_while_both_sides_send():
+    with node() as base:
+        says_http2(base)
+        fetch_all(base, "--http2")
+        done = tap.run([tap.weft(), "--cacert", "ca.pem", "--http2", "-d", "@www/big.bin", base])
+        tap.equal(done.returncode, 0, done.stderr.decode())
+        with open("www/big.bin", "rb") as file:
+            tap.equal(done.stdout == file.read(), True, "what came back")
 
 
 @tap.test(limit=60)
