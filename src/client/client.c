@@ -390,14 +390,6 @@ static struct weft__pool *close_pools(weft_client *client)
     return own;
 }
 
-/* In plain code nobody else turns the loop, by which the tasks of connections end. */
-static void finish(struct weft__pool *pool)
-{
-    const struct weft_task *native = &pool->loop->native;
-    if (weft__self() == native && native->state == TASK_RUNNING && !pool->loop->forked)
-        weft__pool_finish(pool);
-}
-
 void weft_client_free(weft_client *client)
 {
     if (client == NULL)
@@ -406,7 +398,7 @@ void weft_client_free(weft_client *client)
     if (own != NULL) {
         weft__pool_enter(own);
         weft__pool_close(own);
-        finish(own);
+        weft__pool_finish(own);
         weft__pool_leave(own);
     }
     weft__client_unref(client);
@@ -424,7 +416,7 @@ int weft_client_close(weft_client *client, weft_client_closing how)
     weft__pool_close(own);
     if (how == WEFT_CLOSE_DRAIN)
         err = weft__pool_drain(own);
-    finish(own);
+    weft__pool_finish(own);
     weft__pool_leave(own);
     return err;
 }

@@ -293,6 +293,7 @@ struct weft__pool {
     size_t n_spare;
     struct weft__list shared; /* HTTP/2 connections, those that have ended too */
     size_t n_shared;          /* of them, those whose tasks run */
+    size_t n_ending;          /* of these, those that have ended */
     struct weft__list enders; /* who wait for the end of those tasks */
     size_t n_lights;
     size_t n_refusing; /* origins that are kept because they want HTTP/1.1 */
@@ -329,7 +330,10 @@ int weft__pool_acquire(struct weft__pool *pool, const weft_url *url, const struc
  * stream of it, and the slot belongs to the connection.
  */
 int weft__pool_opened(struct weft__conn **conn, int err, bool h2);
-/* Of a closed pool, in plain code: its HTTP/2 connections end, which takes turns of the loop. */
+/*
+ * Of a closed pool: connections of HTTP/2 that have ended end with their tasks, for which in
+ * plain code nobody else turns the loop.  In a task it does nothing.
+ */
 void weft__pool_finish(struct weft__pool *pool);
 /* The connection is at the end of a message, and another may follow. */
 void weft__pool_release(struct weft__conn *conn, int64_t now);

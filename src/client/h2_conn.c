@@ -45,6 +45,7 @@ static void task_ended(struct weft__h2_conn *shared)
         weft__pool_give_buffer(pool, shared->in, shared->in_cap);
     shared->in = NULL;
     pool->n_shared--;
+    pool->n_ending--;
     weft__h2c_check(shared);
     weft__waitq_wake_all(&pool->enders, 0);
     weft__pool_check_end(pool);
@@ -64,6 +65,7 @@ void weft__h2c_end(struct weft__h2_conn *shared, int err)
     if (shared->ended)
         return;
     shared->ended = true;
+    shared->pool->n_ending++;
     shared->slot = NULL;
     weft__list_remove(&shared->node);
     weft__timer_stop(&shared->loop->timers, &shared->ping);

@@ -127,8 +127,11 @@ void weft__pool_put_light(struct weft__conn *conn)
         weft__pool_origin_put(pool, origin);
     }
     weft__h2c_check(shared);
-    if (pool != NULL)
-        weft__pool_check_end(pool);
+    if (pool == NULL)
+        return;
+    if (pool->closed)
+        weft__pool_finish(pool);
+    weft__pool_check_end(pool);
 }
 
 void weft__pool_orphan_lights(struct weft__pool *pool)
@@ -305,9 +308,13 @@ int weft__pool_opened(struct weft__conn **conn, int err, bool h2)
 void weft__pool_finish(struct weft__pool *pool)
 {
     struct weft_task *self = weft__self();
-    while (pool->n_shared > 0) {
+    if (self != &pool->loop->native || self->state != TASK_RUNNING || pool->loop->forked)
+        return;
+    pool->users++;
+    while (pool->n_ending > 0) {
         struct weft__waiter ender = {.wait = {.what = "end of HTTP/2 connections"}};
         weft__list_push_back(&pool->enders, &ender.node);
         weft__park(self, &ender.wait);
     }
+    pool->users--;
 }

@@ -626,6 +626,23 @@ VIRTUAL_TEST(h2_response_outlives_its_client)
     h2_fake_stop(&world.fake);
 }
 
+TEST(h2_response_outlives_its_client_in_plain_code)
+{
+    static const struct h2_act acts[] = {{.body = 100000}};
+    ASSERT_OK(weft_yield());
+    WORLD(acts, .http2 = true);
+    weft_response *response;
+    ASSERT_OK(weft_client_stream(world.client, "GET", "/", NULL, &response));
+    weft_client_free(world.client);
+    ASSERT_OK(weft_response_read_all(response));
+    size_t len;
+    weft_response_content(response, &len);
+    ASSERT_INT_EQ(len, 100000);
+    weft_response_free(response);
+    h2_fake_stop(&world.fake);
+    ASSERT_INT_EQ(weft_task_count(), 0);
+}
+
 /* ---- faults ---- */
 
 static int talk(void *arg)
