@@ -123,8 +123,7 @@ bool weft__h2_may_repeat(struct weft__call *call, struct weft__conn *conn, int e
 
 static size_t unread(struct weft__light *light)
 {
-    const char *data;
-    return light->aside.len + weft__h2_data(light->stream, &data);
+    return light->aside.len + weft__h2_unread(light->stream);
 }
 
 /* Less came than was asked for, for so long? */
@@ -439,6 +438,36 @@ int weft__h2_piece(weft_response *response, size_t max, const char **ret, size_t
     response->body.received += *ret_len;
     response->body.ended = weft__h2_is_ended(light->stream) && unread(light) == *ret_len;
     return 1;
+}
+
+bool weft__h2_has_unread(struct weft__conn *conn)
+{
+    struct weft__light *light = weft__light_of(conn);
+    return unread(light) > light->held;
+}
+
+/* Large pieces go from the connection's buffer to where they belong. */
+int64_t weft__h2_read(weft_response *response, void *data, size_t len)
+{
+    enum { WORTH_IT = 4096 };
+    struct weft__light *light = weft__light_of(response->conn);
+    const char *piece;
+    skip(light, light->held);
+    light->held = 0;
+    if (len >= WORTH_IT && unread(light) == 0)
+        weft__h2_put_into(light->stream, data, len);
+    int more = await_data(light);
+    size_t n = weft__h2_take(light->stream);
+    if (n == 0 && more > 0) {
+        n = peek(light, &piece);
+        n = n < len ? n : len;
+        memcpy(data, piece, n);
+        skip(light, n);
+    }
+    response->body.received += n;
+    if (n > 0 || more == 0)
+        response->body.ended = weft__h2_is_ended(light->stream) && unread(light) == 0;
+    return n > 0 ? (int64_t)n : more;
 }
 
 /* Straight from the session: what the decoder has not taken yet stays there. */

@@ -99,6 +99,9 @@ void weft__h2_fill(weft_response *response, struct weft__conn *conn);
 void weft__h2_finish(weft_response *response, struct weft__conn *conn);
 /* As weft__response_piece. */
 int weft__h2_piece(weft_response *response, size_t max, const char **ret, size_t *ret_len);
+/* As weft__response_read, of what is not coded: 0 at the end. */
+int64_t weft__h2_read(weft_response *response, void *data, size_t len);
+bool weft__h2_has_unread(struct weft__conn *conn);
 /* As weft__decode. */
 int64_t weft__h2_decode(weft_response *response, char *out, size_t out_len);
 

@@ -154,6 +154,8 @@ static int64_t read_direct(weft_response *response, void *data, size_t len)
     const char *payload;
     size_t payload_len;
     size_t consumed;
+    if (response->conn->light)
+        return weft__h2_read(response, data, len);
     if (body->kind == WEFT__H1_LENGTH && len > body->length - body->received)
         len = (size_t)(body->length - body->received);
     int64_t n = weft__conn_read(response->conn, data, len);
@@ -165,9 +167,10 @@ static int64_t read_direct(weft_response *response, void *data, size_t len)
 static bool can_read_direct(const weft_response *response)
 {
     const struct weft__h1_body *body = &response->body;
-    if (response->conn->light || weft__conn_available(response->conn) > 0)
+    struct weft__conn *conn = response->conn;
+    if (conn->light ? weft__h2_has_unread(conn) : weft__conn_available(conn) > 0)
         return false;
-    return body->kind == WEFT__H1_UNTIL_EOF ||
+    return (body->kind == WEFT__H1_UNTIL_EOF && !conn->light) ||
            (body->kind == WEFT__H1_LENGTH && body->length - body->received >= DIRECT);
 }
 
@@ -326,6 +329,8 @@ static int64_t read_some(weft_response *response, void *data, size_t len)
         return err;
     if (response->decoder != NULL)
         return weft__decode(response, data, len);
+    if (response->conn->light)
+        return weft__h2_read(response, data, len);
     if (len >= WEFT__IN_FIRST && can_read_direct(response)) {
         int64_t n = read_direct(response, data, len);
         return n == 0 ? weft__h1_body_eof(&response->body) : n;

@@ -143,6 +143,13 @@ int64_t weft__h2_content_length(const struct weft__h2_stream *stream);
 size_t weft__h2_data(const struct weft__h2_stream *stream, const char **ret);
 /* So much of it was read: the peer may send more. */
 void weft__h2_consume(struct weft__h2_stream *stream, size_t len);
+/*
+ * While nothing is unread, what comes goes to data instead, as far as it fits.  It counts as
+ * unread until weft__h2_take(), which ends this and says how much has come: that is read then.
+ */
+void weft__h2_put_into(struct weft__h2_stream *stream, void *data, size_t len);
+size_t weft__h2_take(struct weft__h2_stream *stream);
+size_t weft__h2_unread(const struct weft__h2_stream *stream);
 /* The response is whole; there may be unread data. */
 bool weft__h2_is_ended(const struct weft__h2_stream *stream);
 /*

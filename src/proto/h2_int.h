@@ -58,6 +58,9 @@ struct weft__h2_stream {
     int64_t content_length;
     uint64_t received;
     struct weft__buf recv;
+    char *into; /* NULL: everything goes to recv */
+    size_t into_size;
+    size_t into_len;
     /* See h2_window.c. */
     uint32_t window;
     uint64_t round; /* bytes since the last PING of the tuning */

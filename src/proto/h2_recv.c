@@ -152,6 +152,19 @@ static void end_response(struct weft__h2_stream *stream)
 
 /* ---- frames ---- */
 
+/* Where the owner wants it: how much of it was put there. */
+static size_t put(struct weft__h2_stream *stream, const uint8_t *data, size_t len)
+{
+    if (stream->into == NULL || stream->recv.len > 0)
+        return 0;
+    size_t room = stream->into_size - stream->into_len;
+    size_t n = len < room ? len : room;
+    if (n > 0)
+        memcpy(stream->into + stream->into_len, data, n);
+    stream->into_len += n;
+    return n;
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                    size_t len, void *userdata)
 {
@@ -163,11 +176,13 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     if (stream == NULL)
         return 0;
     stream->received += len;
-    if (weft__buf_append(&stream->recv, data, len) < 0) {
+    size_t direct = put(stream, data, len);
+    h2->buffered += direct;
+    if (weft__buf_append(&stream->recv, data + direct, len - direct) < 0) {
         refuse(stream, -ENOMEM, WEFT__H2_INTERNAL_ERROR);
         return 0;
     }
-    h2->buffered += len;
+    h2->buffered += len - direct;
     weft__h2_mark(stream);
     return 0;
 }

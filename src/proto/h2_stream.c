@@ -317,7 +317,9 @@ void weft__h2_stream_free(struct weft__h2_stream *stream)
     /* Before the reset, which must not tell its owner any more. */
     stream->abandoned = true;
     weft__list_remove(&stream->dirty);
-    h2->buffered -= stream->recv.len;
+    h2->buffered -= weft__h2_unread(stream);
+    stream->into = NULL;
+    stream->into_len = 0;
     weft__buf_clear(&stream->recv);
     if (stream->over && (stream->closed || h2->error != 0))
         weft__h2_stream_recycle(stream);
@@ -411,18 +413,42 @@ size_t weft__h2_data(const struct weft__h2_stream *stream, const char **ret)
     return stream->recv.len;
 }
 
-void weft__h2_consume(struct weft__h2_stream *stream, size_t len)
+static void credit(struct weft__h2_stream *stream, size_t len)
 {
     struct weft__h2 *h2 = stream->h2;
-    if (len == 0)
-        return;
-    weft__buf_consume(&stream->recv, len);
     h2->buffered -= len;
-    if (stream->over || stream->ended)
+    if (len == 0 || stream->over || stream->ended)
         return;
     weft__h2_enter(h2);
     weft__h2_settle(h2, weft__h2_window_consumed(stream, len));
     weft__h2_leave_call(h2);
+}
+
+void weft__h2_consume(struct weft__h2_stream *stream, size_t len)
+{
+    weft__buf_consume(&stream->recv, len);
+    credit(stream, len);
+}
+
+void weft__h2_put_into(struct weft__h2_stream *stream, void *data, size_t len)
+{
+    stream->into = data;
+    stream->into_size = len;
+    stream->into_len = 0;
+}
+
+size_t weft__h2_take(struct weft__h2_stream *stream)
+{
+    size_t len = stream->into_len;
+    stream->into = NULL;
+    stream->into_len = 0;
+    credit(stream, len);
+    return len;
+}
+
+size_t weft__h2_unread(const struct weft__h2_stream *stream)
+{
+    return stream->recv.len + stream->into_len;
 }
 
 bool weft__h2_is_ended(const struct weft__h2_stream *stream)

@@ -317,6 +317,42 @@ VIRTUAL_TEST(h2_slow_reader_of_one_stream_leaves_the_others)
     end(&world);
 }
 
+/* A read that is cancelled has not happened, wherever the bytes were to go. */
+VIRTUAL_TEST(h2_reads_into_the_callers_memory_lose_nothing_when_cancelled)
+{
+    enum { BODY = 240000 }; /* the server knows of no windows */
+    static const struct h2_act acts[] = {{.body = BODY, .takes = 20}};
+    static char piece[32 * 1024];
+    WORLD(acts, .http2 = true);
+    memset(piece, 'x', sizeof piece);
+    for (int64_t patience = 0; patience < 60; patience++) {
+        weft_response *response;
+        size_t total = 0;
+        int64_t n = 1;
+        ASSERT_OK(weft_client_stream(world.client, "GET", "/", NULL, &response));
+        while (n != 0) {
+            weft_scope scope;
+            weft_scope_enter(&scope, patience);
+            n = weft_response_read(response, piece, total % 2 == 0 ? sizeof piece : 5000);
+            int err = weft_scope_exit(&scope, n < 0 ? (int)n : 0);
+            if (n < 0) {
+                ASSERT_INT_EQ(n, -ECANCELED);
+                ASSERT_INT_EQ(err, -ETIMEDOUT);
+                ASSERT_OK(weft_yield());
+                continue;
+            }
+            for (int64_t i = 0; i < n; i++)
+                ASSERT_INT_EQ(piece[i], 0);
+            memset(piece, 'x', sizeof piece);
+            total += (size_t)n;
+        }
+        ASSERT_INT_EQ(total, BODY);
+        weft_response_free(response);
+    }
+    ASSERT_INT_EQ(world.fake.dials, 1);
+    end(&world);
+}
+
 /* ---- what goes again ---- */
 
 VIRTUAL_TEST(h2_refused_stream_goes_again_whatever_the_method)
@@ -652,7 +688,7 @@ static int talk(void *arg)
     struct h2_fake fake;
     weft_client *client;
     weft_response *response;
-    char bytes[1000];
+    static char bytes[8192];
     (void)arg;
     int err = weft_yield(); /* plain code has a loop then, which the server needs */
     if (err == 0)

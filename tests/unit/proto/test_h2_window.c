@@ -53,6 +53,38 @@ CONVERSATION(slow_reader_never_stalls_its_siblings)
     ASSERT(weft__h2_is_balanced(peer->h2));
 }
 
+CONVERSATION(data_goes_where_its_owner_wants_it_while_nothing_is_unread)
+{
+    char into[10000];
+    const char *rest;
+    struct weft__h2_stream *stream = peer_get(peer, "/");
+    peer_headers(peer, 1, 0, STATUS_200);
+    ASSERT_OK(peer_feed(peer));
+    memset(into, 'x', sizeof into);
+    weft__h2_put_into(stream, into, sizeof into);
+    peer_zeros(peer, 1, 0, PIECE);
+    ASSERT_OK(peer_feed(peer));
+    ASSERT_INT_EQ(weft__h2_unread(stream), PIECE);
+    ASSERT(!weft__h2_is_balanced(peer->h2));
+    ASSERT_INT_EQ(weft__h2_take(stream), sizeof into);
+    for (size_t i = 0; i < sizeof into; i++)
+        ASSERT(into[i] == 0);
+    ASSERT_INT_EQ(weft__h2_data(stream, &rest), PIECE - sizeof into);
+    /* What is unread stays before what comes. */
+    weft__h2_put_into(stream, into, sizeof into);
+    peer_data(peer, 1, 0, "behind");
+    ASSERT_OK(peer_feed(peer));
+    ASSERT_INT_EQ(weft__h2_take(stream), 0);
+    ASSERT_INT_EQ(weft__h2_data(stream, &rest), PIECE - sizeof into + 6);
+    weft__h2_consume(stream, unread(stream));
+    weft__h2_put_into(stream, into, sizeof into);
+    peer_data(peer, 1, 0, "left behind");
+    ASSERT_OK(peer_feed(peer));
+    weft__h2_stream_free(stream);
+    peer_fetch(peer);
+    ASSERT(weft__h2_is_balanced(peer->h2));
+}
+
 CONVERSATION(unread_data_is_bounded_by_its_window)
 {
     struct weft__h2_stream *stream = peer_get(peer, "/");
