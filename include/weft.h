@@ -21,6 +21,7 @@
 #include <weft/file.h>
 #include <weft/file_more.h>
 #include <weft/fs.h>
+#include <weft/fs_root.h>
 #include <weft/fs_temp.h>
 #include <weft/fs_tree.h>
 #include <weft/fs_watch.h>

@@ -40,6 +40,7 @@ HEADER_MODULE = {
     "exchange": "client",
     "file_more": "file",
     "fs": "file",
+    "fs_root": "file",
     "fs_temp": "file",
     "fs_tree": "file",
     "fs_watch": "file",

@@ -32,6 +32,7 @@ struct glob {
     size_t n_places;
     size_t cap_places;
     size_t n_names;
+    const weft_root *below; /* whose folder is not left */
     int root;
 };
 
@@ -190,16 +191,38 @@ static bool has_magic(const struct part *part)
 static bool is_nothing(int err)
 {
     return err == -ENOENT || err == -ENOTDIR || err == -EACCES || err == -ELOOP || err == -EPERM ||
-           err == -ENAMETOOLONG;
+           err == -ENAMETOOLONG || err == -EXDEV;
+}
+
+static int open_at(const struct glob *glob, const char *path, int flags)
+{
+    const char *name = *path == '\0' ? "." : path;
+    if (glob->below != NULL)
+        return weft__fs_beneath(glob->root, name, flags, 0);
+    return WEFT__FS_TRY("open", openat(glob->root, name, flags | O_CLOEXEC));
+}
+
+/* flags: 0 or AT_SYMLINK_NOFOLLOW. */
+static int stat_at(const struct glob *glob, const char *path, int flags, struct stat *ret)
+{
+    if (glob->below == NULL)
+        return WEFT__FS_TRY("stat", fstatat(glob->root, *path == '\0' ? "." : path, ret, flags));
+    int fd = open_at(glob, path, O_PATH | (flags != 0 ? O_NOFOLLOW : 0));
+    if (fd < 0)
+        return fd;
+    int err = WEFT__FS_TRY("stat", fstat(fd, ret));
+    close(fd);
+    return err;
 }
 
 /* 1, 0, or what is no answer. */
 static int kind_at(const struct glob *glob, const char *path, int flags, bool want_dir)
 {
     struct stat st;
-    if (WEFT__FS_SYS("stat", fstatat(glob->root, *path == '\0' ? "." : path, &st, flags)) == 0)
+    int err = stat_at(glob, path, flags, &st);
+    if (err == 0)
         return !want_dir || S_ISDIR(st.st_mode);
-    return is_nothing(-errno) ? 0 : -errno;
+    return is_nothing(err) ? 0 : err;
 }
 
 /* A folder's name gets a slash behind it. */
@@ -237,7 +260,7 @@ static int deep_entry(struct glob *glob, const struct place *place, const struct
 {
     struct stat st;
     int err = part->rest == NULL ? emit(glob, path, "") : 0;
-    if (err == 0 && type == DT_UNKNOWN && fstatat(glob->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    if (err == 0 && type == DT_UNKNOWN && stat_at(glob, path, AT_SYMLINK_NOFOLLOW, &st) == 0)
         type = (unsigned char)IFTODT(st.st_mode);
     if (err == 0 && type == DT_DIR)
         err = push(glob, weft__strdup(path), place->rest, true);
@@ -275,11 +298,9 @@ static int scan(struct glob *glob, const struct place *place, const struct part 
 {
     struct weft__fs_entry entry;
     int err;
-    int fd = WEFT__FS_SYS(
-        "open", openat(glob->root, *place->path == '\0' ? "." : place->path,
-                       O_RDONLY | O_DIRECTORY | O_CLOEXEC | (place->below ? O_NOFOLLOW : 0)));
+    int fd = open_at(glob, place->path, O_RDONLY | O_DIRECTORY | (place->below ? O_NOFOLLOW : 0));
     if (fd < 0)
-        return is_nothing(-errno) ? 0 : -errno;
+        return is_nothing(fd) ? 0 : fd;
     glob->scan.pos = 0;
     glob->scan.end = 0;
     while ((err = weft__fs_scan_next(&glob->scan, fd, &entry)) > 0) {
@@ -325,7 +346,13 @@ static int run_glob(void *arg)
     struct glob *glob = arg;
     const char *root = glob->options.root;
     int err = 0;
-    if (root != NULL) {
+    if (glob->below != NULL) {
+        const char *folder = root != NULL ? root : ".";
+        glob->root =
+            weft__fs_beneath(weft__fs_root_fd(glob->below), folder, O_PATH | O_DIRECTORY, 0);
+        if (glob->root < 0)
+            return weft__fs_root_fail(glob->below, glob->root, "glob in", folder);
+    } else if (root != NULL) {
         glob->root = WEFT__FS_SYS("open", open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (glob->root < 0)
             err = -errno;
@@ -338,16 +365,17 @@ static int run_glob(void *arg)
     if (err == -EMSGSIZE)
         return weft__fail(WEFT_ETOO_LONG, "glob %s: more than %d MiB of names, or too deep",
                           glob->pattern, WEFT__LIMIT_FS_NAMES / (1024 * 1024));
+    if (err < 0 && glob->below != NULL)
+        return weft__fs_root_fail(glob->below, err, "glob", glob->pattern);
     if (err < 0 && root != NULL)
         return weft__fs_fail(err, "glob %s in %s", glob->pattern, root);
     return err < 0 ? weft__fs_fail(err, "glob %s", glob->pattern) : 0;
 }
 
-int weft_glob(const char *pattern, const weft_glob_options *options, char ***ret, size_t *ret_n)
+static int start(const weft_root *root, const char *pattern, const weft_glob_options *options,
+                 char ***ret, size_t *ret_n)
 {
-    struct glob glob = {.pattern = pattern, .root = AT_FDCWD};
-    if (pattern == NULL || ret == NULL)
-        return weft__fail(-EINVAL, "weft_glob without a pattern or a place for the names");
+    struct glob glob = {.pattern = pattern, .below = root, .root = AT_FDCWD};
     if (strlen(pattern) >= WEFT__FS_PATH)
         return weft__fail(-ENAMETOOLONG, "glob %.64s...: the pattern is too long", pattern);
     weft__fs_options(&glob.options, sizeof glob.options, options);
@@ -361,6 +389,37 @@ int weft_glob(const char *pattern, const weft_glob_options *options, char ***ret
     weft__free(glob.scan.bytes);
     weft__buf_done(&glob.names);
     return err;
+}
+
+int weft_glob(const char *pattern, const weft_glob_options *options, char ***ret, size_t *ret_n)
+{
+    if (pattern == NULL || ret == NULL)
+        return weft__fail(-EINVAL, "weft_glob without a pattern or a place for the names");
+    return start(NULL, pattern, options, ret, ret_n);
+}
+
+/* A pattern that begins with a slash, or goes up. */
+static bool leads_away(const char *pattern)
+{
+    if (*pattern == '/')
+        return true;
+    for (const char *at = pattern; *at != '\0'; at += strspn(at, "/")) {
+        size_t len = strcspn(at, "/");
+        if (len == 2 && memcmp(at, "..", 2) == 0)
+            return true;
+        at += len;
+    }
+    return false;
+}
+
+int weft_root_glob(weft_root *root, const char *pattern, const weft_glob_options *options,
+                   char ***ret, size_t *ret_n)
+{
+    if (root == NULL || pattern == NULL || ret == NULL)
+        return weft__fail(-EINVAL, "weft_root_glob without a root, a pattern or a place for names");
+    if (leads_away(pattern))
+        return weft__fs_root_fail(root, -EXDEV, "glob", pattern);
+    return start(root, pattern, options, ret, ret_n);
 }
 
 bool weft_fnmatch(const char *pattern, const char *name)

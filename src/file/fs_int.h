@@ -18,6 +18,7 @@
 
 #include <weft/file.h>
 #include <weft/fs.h>
+#include <weft/fs_root.h>
 #include <weft/fs_temp.h>
 #include <weft/fs_tree.h>
 #include <weft/fs_watch.h>
@@ -30,6 +31,7 @@ enum {
     WEFT__FS_OPEN = 16,              /* folders of a tree that are open at once */
     WEFT__FS_NAME = 256,             /* bytes of a name, with its NUL */
     WEFT__FS_PATH = 4096,            /* bytes of a path that the kernel takes, with its NUL */
+    WEFT__FS_FOUND = 32,             /* bytes of "/proc/self/fd/N", with its NUL */
     WEFT__FS_TEMP_NAME = 32,         /* bytes of ".weft-XXXXXXXXXXXX.tmp" and its NUL */
     WEFT__FS_PIECE = 4 * 1024 * 1024 /* bytes copied between two looks at a cancellation */
 };
@@ -105,6 +107,17 @@ struct weft__fs_scan {
 /* 1 with an entry that is not . or .., 0 at the end, or a negative errno. */
 int weft__fs_scan_next(struct weft__fs_scan *scan, int fd, struct weft__fs_entry *ret);
 
+/* ---- below a root ---- */
+
+/* Opens what the path leads to if that lies below the folder, else -EXDEV. No message. */
+int weft__fs_beneath(int folder, const char *path, int flags, unsigned mode);
+int weft__fs_root_fd(const weft_root *root);
+/* A descriptor for what is there, and a name by which other calls reach just that. No message. */
+int weft__fs_root_find(const weft_root *root, const char *path, int flags,
+                       char name[WEFT__FS_FOUND]);
+/* Sets "verb path in root: text of err" and returns err. */
+int weft__fs_root_fail(const weft_root *root, int err, const char *verb, const char *path);
+
 /* ---- trees ---- */
 
 enum weft__fs_step_kind {
@@ -140,6 +153,7 @@ struct weft__fs_tree {
     uint64_t ino;
     weft_kind kind;
     int error;
+    int root; /* borrowed: links are followed below it only, from where path counts; -1: none */
     bool follow;
     bool skip; /* the folder that was entered last is left again at once */
 };

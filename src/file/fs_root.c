@@ -19,7 +19,7 @@
 #include "file/file_int.h"
 #include "file/fs_int.h"
 
-enum { TRIES = 64, FOUND = 32 };
+enum { TRIES = 64, FOUND = WEFT__FS_FOUND };
 
 struct weft_root {
     int fd;
@@ -50,19 +50,29 @@ struct below {
 };
 
 /* While something is renamed the kernel says -EAGAIN. */
-static int beneath(const weft_root *root, const char *path, int flags, unsigned mode)
+int weft__fs_beneath(int folder, const char *path, int flags, unsigned mode)
 {
     struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
                            .mode = (flags & O_CREAT) != 0 ? mode : 0,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     for (int i = 0; i < TRIES; i++) {
-        long fd = WEFT__FS_SYS("open", syscall(SYS_openat2, root->fd, path, &how, sizeof how));
+        long fd = WEFT__FS_SYS("open", syscall(SYS_openat2, folder, path, &how, sizeof how));
         if (fd >= 0)
             return (int)fd;
         if (errno != EAGAIN)
             break;
     }
     return -errno;
+}
+
+static int beneath(const weft_root *root, const char *path, int flags, unsigned mode)
+{
+    return weft__fs_beneath(root->fd, path, flags, mode);
+}
+
+int weft__fs_root_fd(const weft_root *root)
+{
+    return root->fd;
 }
 
 /* The folder in which path stands, opened with flags; base gets its last part. */
@@ -88,7 +98,7 @@ static int parent(const weft_root *root, const char *path, char base[WEFT__FS_NA
 }
 
 /* A descriptor for what is there, and a name by which other calls reach just that. */
-static int find(const weft_root *root, const char *path, int flags, char name[FOUND])
+int weft__fs_root_find(const weft_root *root, const char *path, int flags, char name[FOUND])
 {
     int fd = beneath(root, path, O_PATH | flags, 0);
     if (fd >= 0)
@@ -96,15 +106,19 @@ static int find(const weft_root *root, const char *path, int flags, char name[FO
     return fd;
 }
 
+int weft__fs_root_fail(const weft_root *root, int err, const char *verb, const char *path)
+{
+    if (err == -EXDEV)
+        return weft__fail(-EXDEV, "%s %s: leads out of %s", verb, path, root->path);
+    return weft__fs_fail(err, "%s %s in %s", verb, path, root->path);
+}
+
 static int fail(const struct below *below, int err)
 {
-    if (err == -EXDEV && below->to == NULL)
-        return weft__fail(-EXDEV, "%s %s: leads out of %s", below->verb, below->path,
-                          below->root->path);
     if (below->to != NULL)
         return weft__fs_fail(err, "%s %s to %s in %s", below->verb, below->path, below->to,
                              below->root->path);
-    return weft__fs_fail(err, "%s %s in %s", below->verb, below->path, below->root->path);
+    return weft__fs_root_fail(below->root, err, below->verb, below->path);
 }
 
 static int run_below(void *arg)
@@ -235,6 +249,50 @@ int weft_root_stat(weft_root *root, const char *path, unsigned flags, weft_stat_
     if (err == 0)
         *ret = below.found;
     return err;
+}
+
+/* 1, 0, or why it cannot be said. */
+static int look(weft_root *root, const char *path, unsigned flags, weft_kind *ret)
+{
+    weft_stat_result found;
+    int err = weft_root_stat(root, path, flags, &found);
+    if (err == -ENOENT || err == -ENOTDIR || err == -ELOOP)
+        return 0;
+    *ret = err == 0 ? found.kind : WEFT_KIND_UNKNOWN;
+    return err < 0 ? err : 1;
+}
+
+int weft_root_exists(weft_root *root, const char *path)
+{
+    weft_kind kind;
+    return look(root, path, 0, &kind);
+}
+
+int weft_root_lexists(weft_root *root, const char *path)
+{
+    weft_kind kind;
+    return look(root, path, WEFT_NOFOLLOW, &kind);
+}
+
+int weft_root_is_file(weft_root *root, const char *path)
+{
+    weft_kind kind;
+    int there = look(root, path, 0, &kind);
+    return there > 0 ? kind == WEFT_KIND_FILE : there;
+}
+
+int weft_root_is_dir(weft_root *root, const char *path)
+{
+    weft_kind kind;
+    int there = look(root, path, 0, &kind);
+    return there > 0 ? kind == WEFT_KIND_DIR : there;
+}
+
+int weft_root_is_symlink(weft_root *root, const char *path)
+{
+    weft_kind kind;
+    int there = look(root, path, WEFT_NOFOLLOW, &kind);
+    return there > 0 ? kind == WEFT_KIND_SYMLINK : there;
 }
 
 static int read_names(struct below *below, int fd, struct weft__buf *names)
@@ -492,7 +550,7 @@ int weft_root_link(weft_root *root, const char *target, const char *path)
 static int on_found(struct below *below, int (*change)(struct below *, int, const char *))
 {
     char name[FOUND];
-    int fd = find(below->root, below->path, below->flags, name);
+    int fd = weft__fs_root_find(below->root, below->path, below->flags, name);
     if (fd < 0)
         return fd;
     int err;
@@ -612,7 +670,7 @@ static int copy_below(struct below *below)
     char from[WEFT__FS_NAME];
     char to[WEFT__FS_NAME];
     int in = options->keep_symlinks ? parent(below->root, below->path, from)
-                                    : find(below->root, below->path, 0, from);
+                                    : weft__fs_root_find(below->root, below->path, 0, from);
     if (in < 0)
         return in;
     int out = parent(below->root, below->to, to);
@@ -653,6 +711,29 @@ int weft_root_copy(weft_root *root, const char *from, const char *to,
         return weft__fail(-EINVAL, "weft_root_copy without a root or two paths");
     weft__fs_options(&all, sizeof all, options);
     return weft__fs_run_long(run_copy, &below.job);
+}
+
+/* As opening does: a link that stays inside is followed. */
+static int work_touch(struct below *below)
+{
+    const int flags = O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY;
+    int err = (below->flags & O_EXCL) != 0 ? -ENOENT : work_utime(below);
+    if (err != -ENOENT)
+        return err;
+    int fd = beneath(below->root, below->path, flags | below->flags, below->mode);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 ? fd : 0;
+}
+
+int weft_root_touch(weft_root *root, const char *path, unsigned mode, unsigned flags)
+{
+    struct below below = {.root = root, .path = path, .verb = "touch", .work = work_touch};
+    below.mode = mode != 0 ? mode & 07777 : 0666;
+    below.flags = (flags & WEFT_EXCLUSIVE) != 0 ? O_EXCL : 0;
+    below.times[0] = WEFT_TIME_NOW;
+    below.times[1] = WEFT_TIME_NOW;
+    return run(&below);
 }
 
 static int work_atomic(struct below *below)

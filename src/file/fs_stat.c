@@ -299,15 +299,29 @@ int weft_same_file(const char *a, const char *b)
 /* ---- file systems ---- */
 
 struct space {
+    const weft_root *root;
     const char *path;
     weft_statvfs_result found;
 };
+
+static int statvfs_below(const struct space *space, struct statvfs *ret)
+{
+    int fd = weft__fs_beneath(weft__fs_root_fd(space->root), space->path, O_PATH, 0);
+    if (fd < 0)
+        return fd;
+    int err = WEFT__FS_TRY("statvfs", fstatvfs(fd, ret));
+    close(fd);
+    return err;
+}
 
 static int run_statvfs(void *arg)
 {
     struct space *space = arg;
     struct statvfs vfs;
-    int err = WEFT__FS_TRY("statvfs", statvfs(space->path, &vfs));
+    int err = space->root != NULL ? statvfs_below(space, &vfs)
+                                  : WEFT__FS_TRY("statvfs", statvfs(space->path, &vfs));
+    if (err < 0 && space->root != NULL)
+        return weft__fs_root_fail(space->root, err, "statvfs", space->path);
     if (err < 0)
         return weft__fs_fail(err, "statvfs %s", space->path);
     space->found = (weft_statvfs_result){
@@ -328,6 +342,17 @@ int weft_statvfs(const char *path, weft_statvfs_result *ret)
     struct space space = {.path = path};
     if (path == NULL || ret == NULL)
         return weft__fail(-EINVAL, "weft_statvfs without a path or a place for the result");
+    int err = weft__fs_run(run_statvfs, &space);
+    if (err == 0)
+        *ret = space.found;
+    return err;
+}
+
+int weft_root_statvfs(weft_root *root, const char *path, weft_statvfs_result *ret)
+{
+    struct space space = {.root = root, .path = path};
+    if (root == NULL || path == NULL || ret == NULL)
+        return weft__fail(-EINVAL, "weft_root_statvfs without a root, a path or a place for it");
     int err = weft__fs_run(run_statvfs, &space);
     if (err == 0)
         *ret = space.found;

@@ -104,7 +104,7 @@ static int push(struct weft__fs_tree *tree, int fd, bool through_link)
 
 int weft__fs_tree_open(struct weft__fs_tree *tree, int fd, const char *path, bool follow)
 {
-    *tree = (struct weft__fs_tree){.follow = follow};
+    *tree = (struct weft__fs_tree){.follow = follow, .root = -1};
     weft__buf_init(&tree->path, WEFT__LIMIT_FS_PATH);
     size_t len = strlen(path);
     while (len > 1 && path[len - 1] == '/')
@@ -144,13 +144,14 @@ static int reopen(struct weft__fs_tree *tree, struct weft__fs_level *parent,
         char *path = weft__buf_bytes(&tree->path);
         char kept = path[parent->path_len];
         path[parent->path_len] = '\0';
-        parent->fd = WEFT__FS_SYS("open", open(path, flags));
+        parent->fd = tree->root >= 0 ? weft__fs_beneath(tree->root, path, flags, 0)
+                                     : WEFT__FS_TRY("open", open(path, flags));
         path[parent->path_len] = kept;
     } else {
-        parent->fd = WEFT__FS_SYS("open", openat(child->fd, "..", flags));
+        parent->fd = WEFT__FS_TRY("open", openat(child->fd, "..", flags));
     }
     if (parent->fd < 0)
-        return -errno;
+        return parent->fd;
     if (fstat(parent->fd, &st) < 0)
         return -errno;
     if (st.st_ino != parent->ino || st.st_dev != parent->dev)
@@ -188,20 +189,27 @@ static int report(struct weft__fs_tree *tree, int error)
     return WEFT__FS_ERROR;
 }
 
+static int open_entry(const struct weft__fs_tree *tree, bool is_link)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
+    if (is_link && tree->root >= 0)
+        return weft__fs_beneath(tree->root, weft__fs_tree_path(tree), flags, 0);
+    return WEFT__FS_TRY("open", openat(top(tree)->fd, weft__fs_tree_name(tree),
+                                       is_link ? flags : flags | O_NOFOLLOW));
+}
+
 /* Enters what set_name has named; 0 if it is gone meanwhile. */
 static int enter(struct weft__fs_tree *tree, bool is_link)
 {
-    int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
-    int fd = WEFT__FS_SYS("open", openat(top(tree)->fd, weft__fs_tree_name(tree),
-                                         is_link ? flags : flags | O_NOFOLLOW));
-    if (fd < 0 && errno == ENOENT && !is_link)
+    int fd = open_entry(tree, is_link);
+    if (fd == -ENOENT && !is_link)
         return 0;
-    if (fd < 0 && (errno == ENOTDIR || errno == ELOOP || errno == ENOENT)) {
+    if (fd == -ENOTDIR || fd == -ELOOP || fd == -ENOENT || fd == -EXDEV) {
         tree->kind = is_link ? WEFT_KIND_SYMLINK : WEFT_KIND_UNKNOWN;
         return WEFT__FS_LEAF;
     }
     if (fd < 0)
-        return report(tree, -errno);
+        return report(tree, fd);
     tree->kind = WEFT_KIND_DIR;
     int err = push(tree, fd, is_link);
     if (err == -ENOMEM)

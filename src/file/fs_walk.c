@@ -25,6 +25,8 @@ struct weft_walk {
     struct weft__fs_tree tree;
     struct weft__buf text;
     weft_walk_options options;
+    const weft_root *below; /* while it is being opened */
+    int root_fd;            /* -1: none */
     size_t next;
     size_t n;
     bool ended;
@@ -104,18 +106,40 @@ static int run_open(void *arg)
     return err < 0 ? weft__fs_fail(err, "walk %s", walk->root) : run_batch(walk);
 }
 
-int weft_walk_open(const char *path, const weft_walk_options *options, weft_walk **ret)
+/* With a descriptor of its own, by which links are followed: the root may be closed before. */
+static int run_root_open(void *arg)
 {
-    if (path == NULL || ret == NULL)
-        return weft__fail(-EINVAL, "weft_walk_open without a path or a place for the walk");
+    struct weft_walk *walk = arg;
+    const int root = weft__fs_root_fd(walk->below);
+    int err = 0;
+    int fd = weft__fs_beneath(root, walk->root, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return weft__fs_root_fail(walk->below, fd, "walk", walk->root);
+    if (walk->options.follow_symlinks) {
+        walk->root_fd = WEFT__FS_TRY("open", fcntl(root, F_DUPFD_CLOEXEC, 0));
+        err = walk->root_fd < 0 ? walk->root_fd : 0;
+    }
+    if (err < 0)
+        close(fd);
+    else
+        err = weft__fs_tree_open(&walk->tree, fd, walk->root, walk->options.follow_symlinks);
+    walk->tree.root = walk->root_fd;
+    return err < 0 ? weft__fs_root_fail(walk->below, err, "walk", walk->root) : run_batch(walk);
+}
+
+static int open_walk(const weft_root *root, const char *path, const weft_walk_options *options,
+                     weft_walk **ret)
+{
     size_t len = strlen(path);
     struct weft_walk *walk = weft__calloc(1, sizeof *walk + len + 1);
     if (walk == NULL)
         return weft__fail_nomem();
     memcpy(walk->root, path, len);
+    walk->below = root;
+    walk->root_fd = -1;
     weft__fs_options(&walk->options, sizeof walk->options, options);
     weft__buf_init(&walk->text, WEFT__LIMIT_FS_PATH + BATCH_BYTES);
-    int err = weft__fs_run_long(run_open, &walk->job);
+    int err = weft__fs_run_long(root != NULL ? run_root_open : run_open, &walk->job);
     if (err < 0)
         weft_walk_close(walk);
     else
@@ -123,11 +147,28 @@ int weft_walk_open(const char *path, const weft_walk_options *options, weft_walk
     return err;
 }
 
+int weft_walk_open(const char *path, const weft_walk_options *options, weft_walk **ret)
+{
+    if (path == NULL || ret == NULL)
+        return weft__fail(-EINVAL, "weft_walk_open without a path or a place for the walk");
+    return open_walk(NULL, path, options, ret);
+}
+
+int weft_root_walk_open(weft_root *root, const char *path, const weft_walk_options *options,
+                        weft_walk **ret)
+{
+    if (root == NULL || path == NULL || ret == NULL)
+        return weft__fail(-EINVAL, "weft_root_walk_open without a root, a path or a place for it");
+    return open_walk(root, path, options, ret);
+}
+
 void weft_walk_close(weft_walk *walk)
 {
     if (walk == NULL)
         return;
     weft__fs_tree_close(&walk->tree);
+    if (walk->root_fd >= 0)
+        close(walk->root_fd);
     weft__buf_done(&walk->text);
     weft__free(walk);
 }

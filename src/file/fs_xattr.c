@@ -1,7 +1,10 @@
 /* fs_xattr.c - extended attributes. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "file/file_int.h"
@@ -11,71 +14,92 @@
 enum { XATTR_BYTES = 65536 };
 
 struct attribute {
+    const weft_root *root; /* NULL: none */
     const char *path;
+    const char *at; /* what the system calls take */
+    const char *verb;
     const char *name;
     const void *data;
     char *room;
     size_t len;
     unsigned flags;
+    int (*call)(struct attribute *);
 };
 
+/* What was found below a root is no name any more that could be followed. */
 static bool nofollow(const struct attribute *attribute)
 {
-    return (attribute->flags & WEFT_NOFOLLOW) != 0;
+    return attribute->root == NULL && (attribute->flags & WEFT_NOFOLLOW) != 0;
 }
 
-static int run_get(void *arg)
+static int get(struct attribute *a)
 {
-    struct attribute *a = arg;
     ssize_t n =
-        WEFT__FS_SYS("getxattr", nofollow(a) ? lgetxattr(a->path, a->name, a->room, XATTR_BYTES)
-                                             : getxattr(a->path, a->name, a->room, XATTR_BYTES));
-    if (n < 0)
-        return weft__fs_fail(-errno, "attribute %s of %s", a->name, a->path);
-    a->len = (size_t)n;
-    return 0;
+        WEFT__FS_TRY("getxattr", nofollow(a) ? lgetxattr(a->at, a->name, a->room, XATTR_BYTES)
+                                             : getxattr(a->at, a->name, a->room, XATTR_BYTES));
+    a->len = n > 0 ? (size_t)n : 0;
+    return n < 0 ? (int)n : 0;
 }
 
-static int run_list(void *arg)
+static int list(struct attribute *a)
 {
-    struct attribute *a = arg;
-    ssize_t n = WEFT__FS_SYS("listxattr", nofollow(a) ? llistxattr(a->path, a->room, XATTR_BYTES)
-                                                      : listxattr(a->path, a->room, XATTR_BYTES));
-    if (n < 0)
-        return weft__fs_fail(-errno, "attributes of %s", a->path);
-    a->len = (size_t)n;
-    return 0;
+    ssize_t n = WEFT__FS_TRY("listxattr", nofollow(a) ? llistxattr(a->at, a->room, XATTR_BYTES)
+                                                      : listxattr(a->at, a->room, XATTR_BYTES));
+    a->len = n > 0 ? (size_t)n : 0;
+    return n < 0 ? (int)n : 0;
 }
 
-static int run_set(void *arg)
+static int set(struct attribute *a)
 {
-    const struct attribute *a = arg;
     int flags = 0;
     if ((a->flags & WEFT_XATTR_CREATE) != 0)
         flags |= XATTR_CREATE;
     if ((a->flags & WEFT_XATTR_REPLACE) != 0)
         flags |= XATTR_REPLACE;
-    int err =
-        WEFT__FS_TRY("setxattr", nofollow(a) ? lsetxattr(a->path, a->name, a->data, a->len, flags)
-                                             : setxattr(a->path, a->name, a->data, a->len, flags));
-    return err < 0 ? weft__fs_fail(err, "set attribute %s of %s", a->name, a->path) : 0;
+    return WEFT__FS_TRY("setxattr", nofollow(a) ? lsetxattr(a->at, a->name, a->data, a->len, flags)
+                                                : setxattr(a->at, a->name, a->data, a->len, flags));
 }
 
-static int run_remove(void *arg)
+static int drop(struct attribute *a)
 {
-    const struct attribute *a = arg;
-    int err = WEFT__FS_TRY("removexattr", nofollow(a) ? lremovexattr(a->path, a->name)
-                                                      : removexattr(a->path, a->name));
-    return err < 0 ? weft__fs_fail(err, "remove attribute %s of %s", a->name, a->path) : 0;
+    return WEFT__FS_TRY("removexattr",
+                        nofollow(a) ? lremovexattr(a->at, a->name) : removexattr(a->at, a->name));
 }
 
-/* Runs fn with room for all that can come, then gives what came, with a NUL behind it. */
-static int fetch(weft_fn fn, struct attribute *attribute, char **ret, size_t *ret_len)
+static int run_below(struct attribute *a)
+{
+    char found[WEFT__FS_FOUND];
+    int flags = (a->flags & WEFT_NOFOLLOW) != 0 ? O_NOFOLLOW : 0;
+    int fd = weft__fs_root_find(a->root, a->path, flags, found);
+    if (fd < 0)
+        return fd;
+    a->at = found;
+    int err = a->call(a);
+    close(fd);
+    return err;
+}
+
+static int run(void *arg)
+{
+    struct attribute *a = arg;
+    char verb[WEFT__FS_NAME + 32];
+    a->at = a->path;
+    int err = a->root != NULL ? run_below(a) : a->call(a);
+    if (err >= 0)
+        return 0;
+    snprintf(verb, sizeof verb, "%s%s%s of", a->verb, a->name != NULL ? " " : "",
+             a->name != NULL ? a->name : "");
+    return a->root != NULL ? weft__fs_root_fail(a->root, err, verb, a->path)
+                           : weft__fs_fail(err, "%s %s", verb, a->path);
+}
+
+/* Makes room for all that can come, then gives what came, with a NUL behind it. */
+static int fetch(struct attribute *attribute, char **ret, size_t *ret_len)
 {
     attribute->room = weft__alloc(XATTR_BYTES + 1);
     if (attribute->room == NULL)
         return weft__fail_nomem();
-    int err = weft__fs_run(fn, attribute);
+    int err = weft__fs_run(run, attribute);
     if (err < 0) {
         weft__free(attribute->room);
         return err;
@@ -88,21 +112,11 @@ static int fetch(weft_fn fn, struct attribute *attribute, char **ret, size_t *re
     return 0;
 }
 
-int weft_getxattr(const char *path, const char *name, unsigned flags, char **ret, size_t *ret_len)
-{
-    if (path == NULL || name == NULL || ret == NULL)
-        return weft__fail(-EINVAL, "weft_getxattr without a path, a name or a place for it");
-    return fetch(run_get, &(struct attribute){.path = path, .name = name, .flags = flags}, ret,
-                 ret_len);
-}
-
-int weft_listxattr(const char *path, unsigned flags, char ***ret, size_t *ret_n)
+static int fetch_names(struct attribute *attribute, char ***ret, size_t *ret_n)
 {
     char *names;
     size_t len;
-    if (path == NULL || ret == NULL)
-        return weft__fail(-EINVAL, "weft_listxattr without a path or a place for the names");
-    int err = fetch(run_list, &(struct attribute){.path = path, .flags = flags}, &names, &len);
+    int err = fetch(attribute, &names, &len);
     if (err < 0)
         return err;
     struct weft__buf bytes = {.data = names, .len = len, .cap = len + 1, .max = XATTR_BYTES};
@@ -114,19 +128,95 @@ int weft_listxattr(const char *path, unsigned flags, char ***ret, size_t *ret_n)
     return err;
 }
 
+int weft_getxattr(const char *path, const char *name, unsigned flags, char **ret, size_t *ret_len)
+{
+    struct attribute attribute = {
+        .path = path, .name = name, .flags = flags, .verb = "attribute", .call = get};
+    if (path == NULL || name == NULL || ret == NULL)
+        return weft__fail(-EINVAL, "weft_getxattr without a path, a name or a place for it");
+    return fetch(&attribute, ret, ret_len);
+}
+
+int weft_listxattr(const char *path, unsigned flags, char ***ret, size_t *ret_n)
+{
+    struct attribute attribute = {.path = path, .flags = flags, .verb = "attributes", .call = list};
+    if (path == NULL || ret == NULL)
+        return weft__fail(-EINVAL, "weft_listxattr without a path or a place for the names");
+    return fetch_names(&attribute, ret, ret_n);
+}
+
 int weft_setxattr(const char *path, const char *name, const void *data, size_t len, unsigned flags)
 {
+    struct attribute attribute = {.path = path,
+                                  .name = name,
+                                  .data = data,
+                                  .len = len,
+                                  .flags = flags,
+                                  .verb = "set attribute",
+                                  .call = set};
     if (path == NULL || name == NULL || (data == NULL && len > 0))
         return weft__fail(-EINVAL, "weft_setxattr without a path, a name or a value");
-    return weft__fs_run(
-        run_set,
-        &(struct attribute){.path = path, .name = name, .data = data, .len = len, .flags = flags});
+    return weft__fs_run(run, &attribute);
 }
 
 int weft_removexattr(const char *path, const char *name, unsigned flags)
 {
+    struct attribute attribute = {
+        .path = path, .name = name, .flags = flags, .verb = "remove attribute", .call = drop};
     if (path == NULL || name == NULL)
         return weft__fail(-EINVAL, "weft_removexattr without a path or a name");
-    return weft__fs_run(run_remove,
-                        &(struct attribute){.path = path, .name = name, .flags = flags});
+    return weft__fs_run(run, &attribute);
+}
+
+/* ---- below a root ---- */
+
+int weft_root_getxattr(weft_root *root, const char *path, const char *name, unsigned flags,
+                       char **ret, size_t *ret_len)
+{
+    struct attribute attribute = {
+        .root = root, .path = path, .name = name, .flags = flags, .verb = "attribute", .call = get};
+    if (root == NULL || path == NULL || name == NULL || ret == NULL)
+        return weft__fail(-EINVAL,
+                          "weft_root_getxattr without a root, a path, a name or a place for it");
+    return fetch(&attribute, ret, ret_len);
+}
+
+int weft_root_listxattr(weft_root *root, const char *path, unsigned flags, char ***ret,
+                        size_t *ret_n)
+{
+    struct attribute attribute = {
+        .root = root, .path = path, .flags = flags, .verb = "attributes", .call = list};
+    if (root == NULL || path == NULL || ret == NULL)
+        return weft__fail(-EINVAL,
+                          "weft_root_listxattr without a root, a path or a place for the names");
+    return fetch_names(&attribute, ret, ret_n);
+}
+
+int weft_root_setxattr(weft_root *root, const char *path, const char *name, const void *data,
+                       size_t len, unsigned flags)
+{
+    struct attribute attribute = {.root = root,
+                                  .path = path,
+                                  .name = name,
+                                  .data = data,
+                                  .len = len,
+                                  .flags = flags,
+                                  .verb = "set attribute",
+                                  .call = set};
+    if (root == NULL || path == NULL || name == NULL || (data == NULL && len > 0))
+        return weft__fail(-EINVAL, "weft_root_setxattr without a root, a path, a name or a value");
+    return weft__fs_run(run, &attribute);
+}
+
+int weft_root_removexattr(weft_root *root, const char *path, const char *name, unsigned flags)
+{
+    struct attribute attribute = {.root = root,
+                                  .path = path,
+                                  .name = name,
+                                  .flags = flags,
+                                  .verb = "remove attribute",
+                                  .call = drop};
+    if (root == NULL || path == NULL || name == NULL)
+        return weft__fail(-EINVAL, "weft_root_removexattr without a root, a path or a name");
+    return weft__fs_run(run, &attribute);
 }

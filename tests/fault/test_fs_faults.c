@@ -146,6 +146,47 @@ static int roots(void *arg)
     return err;
 }
 
+static int root_walk(weft_root *root)
+{
+    weft_walk *walk;
+    weft_walk_entry entry;
+    int err = weft_root_walk_open(root, ".", WEFT_WALK(.follow_symlinks = true), &walk);
+    if (err < 0)
+        return err;
+    while ((err = weft_walk_next(walk, &entry)) > 0 && entry.error == 0)
+        continue;
+    weft_walk_close(walk);
+    return err > 0 ? entry.error : err;
+}
+
+static int root_looks(void *arg)
+{
+    weft_root *root;
+    weft_statvfs_result space;
+    char **found = NULL;
+    (void)arg;
+    fresh();
+    int err = weft_root_open(fs_path("t"), &root);
+    if (err < 0)
+        return err;
+    err = root_walk(root);
+    if (err == 0)
+        err = weft_root_glob(root, "**/*", NULL, &found, NULL);
+    weft_free(found);
+    found = NULL;
+    if (err == 0)
+        err = weft_root_statvfs(root, "a", &space);
+    if (err == 0)
+        err = weft_root_touch(root, "new", 0, 0);
+    if (err == 0)
+        err = weft_root_listxattr(root, "g", 0, &found, NULL);
+    weft_free(found);
+    if (err == 0)
+        err = weft_root_exists(root, "a/f");
+    weft_root_close(root);
+    return err < 0 ? err : 0;
+}
+
 static int watches(void *arg)
 {
     weft_watch *watch;
@@ -164,8 +205,9 @@ static int watches(void *arg)
 static const struct {
     const char *name;
     weft_fn fn;
-} scenarios[] = {{"names", names}, {"lists", lists},     {"walks", walks}, {"copies", copies},
-                 {"temps", temps}, {"atomics", atomics}, {"roots", roots}, {"watches", watches}};
+} scenarios[] = {{"names", names},   {"lists", lists},           {"walks", walks},
+                 {"copies", copies}, {"temps", temps},           {"atomics", atomics},
+                 {"roots", roots},   {"root_looks", root_looks}, {"watches", watches}};
 enum { N_SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
 
 static void place(void)
@@ -189,6 +231,7 @@ SURVIVES(copies)
 SURVIVES(temps)
 SURVIVES(atomics)
 SURVIVES(roots)
+SURVIVES(root_looks)
 SURVIVES(watches)
 
 /* The nth system call of a scenario fails: false if there were fewer. */
