@@ -12,6 +12,8 @@
  *     read_file and the like        weft_root_file_open() and weft_file_read_all()
  *     is_fifo, is_socket, same_file and the like
  *                                   weft_root_stat() says the kind, device and number
+ *     move                          weft_root_rename(); to another file system below the root
+ *                                   weft_root_copy_tree() or weft_root_copy(), then removing
  *     is_mount                      where a file system begins is nothing that a path asks for
  *     temporary files               weft_root_write_atomic(), or mode "x" with a name of your own
  *     watch, follow                 go by a name again and again, which others may lead elsewhere
@@ -29,6 +31,24 @@ extern "C" {
 #endif
 
 /* ---- trees and patterns ---- */
+
+/**
+ * weft_root_dir_open() - begin to read a folder below the root
+ * @root: borrows.
+ * @path: borrows. NUL-terminated, relative to the root; "." is the root.
+ * @ret:  gives, free with weft_dir_close(); the root may be closed before.
+ *
+ * Goes on with weft_dir_next(). weft_dir_stat() takes no name, and follows no link, that leads out
+ * of this folder: -EXDEV.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED if it has not begun.
+ * Return:   0, or negative.
+ * Errors:   -EXDEV the path leads out of the root; as weft_dir_open().
+ * Source:   os.scandir.
+ * Since:    0.1
+ */
+WEFT_API int weft_root_dir_open(weft_root *root, const char *path, weft_dir **ret);
 
 /**
  * weft_root_walk_open() - begin to go through a tree below the root
@@ -71,6 +91,27 @@ WEFT_API int weft_root_walk_open(weft_root *root, const char *path,
  */
 WEFT_API int weft_root_glob(weft_root *root, const char *pattern, const weft_glob_options *options,
                             char ***ret, size_t *ret_n);
+
+/**
+ * weft_root_copy_tree() - copy a folder below the root with all that is in it
+ * @root:    borrows.
+ * @from:    borrows. NUL-terminated, relative to the root.
+ * @to:      borrows. The same: the new name, not the folder for it.
+ * @options: borrows, NULL for defaults: as for weft_copy_tree().
+ *
+ * Symbolic links are copied as they are, also those that lead out. With .follow_symlinks one that
+ * leads out is an error.
+ *
+ * Suspends: maybe.
+ * Cancel:   -ECANCELED, a part may have been copied.
+ * Return:   0, or negative.
+ * Errors:   -EXDEV one of the paths, or a link that is followed, leads out of the root; -ENOTDIR a
+ *           link stands at @to; as weft_copy_tree(); -ENOENT there is no /proc.
+ * Source:   shutil.copytree.
+ * Since:    0.1
+ */
+WEFT_API int weft_root_copy_tree(weft_root *root, const char *from, const char *to,
+                                 const weft_copy_tree_options *options);
 
 /* ---- questions ---- */
 

@@ -20,6 +20,7 @@
 
 struct tree_copy {
     struct weft__fs_job *job;
+    const weft_root *root; /* which both paths stay below; NULL: none */
     const char *from;
     const char *to;
     weft_copy_tree_options options;
@@ -38,12 +39,19 @@ static const char *relative(const struct tree_copy *copy)
     return path + strspn(path, "/");
 }
 
+static int fail_copy(const struct tree_copy *copy, int err, const char *from, const char *to)
+{
+    if (copy->root == NULL || err == WEFT__FS_SAME || err == WEFT__FS_SPECIAL)
+        return weft__fs_copy_fail(err, "copy", from, to);
+    return weft__fs_fail(err, "copy %s to %s in %s", from, to, weft__fs_root_path(copy->root));
+}
+
 static int fail_here(const struct tree_copy *copy, int err)
 {
     char to[WEFT__ERROR_TEXT_MAX];
     const char *name = relative(copy);
     snprintf(to, sizeof to, "%s%s%s", copy->to, *name != '\0' ? "/" : "", name);
-    return weft__fs_copy_fail(err, "copy", weft__fs_tree_path(&copy->tree), to);
+    return fail_copy(copy, err, weft__fs_tree_path(&copy->tree), to);
 }
 
 static void set_here(struct tree_copy *copy, int fd)
@@ -135,16 +143,57 @@ static int enter_folder(struct tree_copy *copy)
     return 0;
 }
 
+/* What the folder that was left is now; below a root no link leads out. */
+static int stat_left(const struct tree_copy *copy, struct stat *ret)
+{
+    const char *name = weft__fs_tree_name(&copy->tree);
+    if (copy->root == NULL || !copy->options.follow_symlinks)
+        return fstatat(weft__fs_tree_fd(&copy->tree), name, ret,
+                       copy->root != NULL ? AT_SYMLINK_NOFOLLOW : 0) < 0
+                   ? -errno
+                   : 0;
+    int fd =
+        weft__fs_beneath(weft__fs_root_fd(copy->root), weft__fs_tree_path(&copy->tree), O_PATH, 0);
+    if (fd < 0)
+        return fd;
+    int err = fstat(fd, ret) < 0 ? -errno : 0;
+    close(fd);
+    return err;
+}
+
 /* Times are set when nothing is put into the folder any more. */
 static int leave_folder(struct tree_copy *copy)
 {
     struct stat st;
-    if (fstatat(weft__fs_tree_fd(&copy->tree), weft__fs_tree_name(&copy->tree), &st, 0) < 0)
-        return -errno;
+    int err = stat_left(copy, &st);
+    if (err < 0)
+        return err;
     if (st.st_ino == copy->target.st_ino && st.st_dev == copy->target.st_dev)
         return 0;
-    int err = copy->options.preserve ? weft__fs_preserve(-1, copy->here, &st) : 0;
+    err = copy->options.preserve ? weft__fs_preserve(-1, copy->here, &st) : 0;
     return err < 0 ? err : go_up(copy);
+}
+
+static int copy_leaf(struct tree_copy *copy)
+{
+    char found[WEFT__FS_FOUND];
+    const bool below = copy->root != NULL && copy->options.follow_symlinks;
+    int fd = below ? weft__fs_root_find(copy->root, weft__fs_tree_path(&copy->tree), 0, found) : 0;
+    if (fd < 0)
+        return fd;
+    int err = weft__fs_copy_one(&(struct weft__fs_copy){
+        .job = copy->job,
+        .from_folder = below ? AT_FDCWD : weft__fs_tree_fd(&copy->tree),
+        .from = below ? found : weft__fs_tree_name(&copy->tree),
+        .to_folder = copy->here,
+        .to = weft__fs_tree_name(&copy->tree),
+        .preserve = copy->options.preserve,
+        .stay = true,
+        .keep_links = !copy->options.follow_symlinks,
+    });
+    if (below)
+        close(fd);
+    return err;
 }
 
 static int one_step(struct tree_copy *copy, int step)
@@ -157,16 +206,7 @@ static int one_step(struct tree_copy *copy, int step)
     case WEFT__FS_ERROR:
         return copy->tree.error;
     default:
-        return weft__fs_copy_one(&(struct weft__fs_copy){
-            .job = copy->job,
-            .from_folder = weft__fs_tree_fd(&copy->tree),
-            .from = weft__fs_tree_name(&copy->tree),
-            .to_folder = copy->here,
-            .to = weft__fs_tree_name(&copy->tree),
-            .preserve = copy->options.preserve,
-            .stay = true,
-            .keep_links = !copy->options.follow_symlinks,
-        });
+        return copy_leaf(copy);
     }
 }
 
@@ -184,15 +224,41 @@ static int copy_content(struct tree_copy *copy)
     }
 }
 
+static int open_source(const struct tree_copy *copy)
+{
+    const int flags = O_RDONLY | O_DIRECTORY;
+    if (copy->root != NULL)
+        return weft__fs_beneath(weft__fs_root_fd(copy->root), copy->from, flags, 0);
+    return WEFT__FS_TRY("open", open(copy->from, flags | O_CLOEXEC));
+}
+
+/* A link at the end of the path is followed only where there is no root to stay below. */
+static int make_target(const struct tree_copy *copy, unsigned mode)
+{
+    char base[WEFT__FS_NAME];
+    const char *name = copy->root != NULL ? base : copy->to;
+    int folder = copy->root != NULL ? weft__fs_root_parent(copy->root, copy->to, base) : AT_FDCWD;
+    if (folder < 0 && copy->root != NULL)
+        return folder;
+    int err = WEFT__FS_TRY("mkdir", mkdirat(folder, name, mode));
+    if (err == -EEXIST && copy->options.exist_ok)
+        err = 0;
+    if (err == 0 && copy->root != NULL)
+        err = open_folder(folder, name);
+    else if (err == 0)
+        err = WEFT__FS_TRY("open", open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (copy->root != NULL)
+        close(folder);
+    return err;
+}
+
 /* Makes the new tree's root and opens it. */
 static int open_target(struct tree_copy *copy, const struct stat *from)
 {
-    if (WEFT__FS_SYS("mkdir", mkdir(copy->to, (from->st_mode & 0777) | 0700)) < 0 &&
-        (errno != EEXIST || !copy->options.exist_ok))
-        return -errno;
-    copy->out = WEFT__FS_SYS("open", open(copy->to, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (copy->out < 0)
-        return -errno;
+    int fd = make_target(copy, (from->st_mode & 0777) | 0700);
+    if (fd < 0)
+        return fd;
+    copy->out = fd;
     copy->here = copy->out;
     if (fstat(copy->out, &copy->target) < 0)
         return -errno;
@@ -206,10 +272,10 @@ static int copy_tree(struct tree_copy *copy)
     struct stat st;
     copy->out = -1;
     copy->here = -1;
-    int fd = WEFT__FS_TRY("open", open(copy->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int fd = open_source(copy);
     int err = fd < 0 ? fd : 0;
     if (err < 0)
-        return weft__fs_copy_fail(err, "copy", copy->from, copy->to);
+        return fail_copy(copy, err, copy->from, copy->to);
     if (fstat(fd, &st) < 0)
         err = -errno;
     if (err == 0)
@@ -217,19 +283,20 @@ static int copy_tree(struct tree_copy *copy)
     if (err == 0) {
         err = weft__fs_tree_open(&copy->tree, fd, copy->from, copy->options.follow_symlinks);
         copy->root_len = copy->tree.path.len;
+        copy->tree.root = copy->root != NULL ? weft__fs_root_fd(copy->root) : -1;
         if (err == 0)
             err = copy_content(copy);
         else
-            weft__fs_copy_fail(err, "copy", copy->from, copy->to);
+            fail_copy(copy, err, copy->from, copy->to);
         weft__fs_tree_close(&copy->tree);
     } else {
         close(fd);
-        err = weft__fs_copy_fail(err, "copy", copy->from, copy->to);
+        err = fail_copy(copy, err, copy->from, copy->to);
     }
     if (err == 0 && copy->options.preserve) {
         err = weft__fs_preserve(-1, copy->out, &st);
         if (err < 0)
-            weft__fs_copy_fail(err, "copy", copy->from, copy->to);
+            fail_copy(copy, err, copy->from, copy->to);
     }
     set_here(copy, -1);
     if (copy->out >= 0)
@@ -239,6 +306,7 @@ static int copy_tree(struct tree_copy *copy)
 
 struct call {
     struct weft__fs_job job;
+    const weft_root *root;
     const char *from;
     const char *to;
     weft_copy_tree_options options;
@@ -247,8 +315,11 @@ struct call {
 static int run_copy_tree(void *arg)
 {
     struct call *call = arg;
-    struct tree_copy copy = {
-        .job = &call->job, .from = call->from, .to = call->to, .options = call->options};
+    struct tree_copy copy = {.job = &call->job,
+                             .root = call->root,
+                             .from = call->from,
+                             .to = call->to,
+                             .options = call->options};
     return copy_tree(&copy);
 }
 
@@ -257,6 +328,16 @@ int weft_copy_tree(const char *from, const char *to, const weft_copy_tree_option
     struct call call = {.from = from, .to = to};
     if (from == NULL || to == NULL)
         return weft__fail(-EINVAL, "weft_copy_tree without two paths");
+    weft__fs_options(&call.options, sizeof call.options, options);
+    return weft__fs_run_long(run_copy_tree, &call.job);
+}
+
+int weft_root_copy_tree(weft_root *root, const char *from, const char *to,
+                        const weft_copy_tree_options *options)
+{
+    struct call call = {.root = root, .from = from, .to = to};
+    if (root == NULL || from == NULL || to == NULL)
+        return weft__fail(-EINVAL, "weft_root_copy_tree without a root or two paths");
     weft__fs_options(&call.options, sizeof call.options, options);
     return weft__fs_run_long(run_copy_tree, &call.job);
 }

@@ -90,9 +90,12 @@ static void complete_types(struct weft__fs_scan *scan, int fd)
 
 struct weft_dir {
     struct weft__fs_scan scan;
+    const weft_root *root; /* while it is being opened */
     int fd;
-    bool busy; /* a task is inside a call */
+    bool below; /* nothing is followed out of it */
+    bool busy;  /* a task is inside a call */
     bool ended;
+    size_t at; /* where it goes on below the root */
     char path[];
 };
 
@@ -121,22 +124,53 @@ static int run_open(void *arg)
     return err < 0 ? weft__fs_fail(err, "open folder %s", dir->path) : refill(dir);
 }
 
-int weft_dir_open(const char *path, weft_dir **ret)
+static int run_root_open(void *arg)
 {
-    if (path == NULL || ret == NULL)
-        return weft__fail(-EINVAL, "weft_dir_open without a path or a place for the folder");
-    size_t len = strlen(path);
-    struct weft_dir *dir = weft__calloc(1, sizeof *dir + len + 1);
+    struct weft_dir *dir = arg;
+    dir->below = true;
+    dir->fd = weft__fs_beneath(weft__fs_root_fd(dir->root), dir->path + dir->at,
+                               O_RDONLY | O_DIRECTORY, 0);
+    return dir->fd < 0 ? weft__fs_root_fail(dir->root, dir->fd, "open folder", dir->path + dir->at)
+                       : refill(dir);
+}
+
+/* The path of a root stands before the path below it, for messages. */
+static int open_dir(const weft_root *root, const char *path, weft_dir **ret)
+{
+    const char *above = root != NULL ? weft__fs_root_path(root) : "";
+    const size_t at = root != NULL ? strlen(above) + 1 : 0;
+    const size_t len = strlen(path);
+    struct weft_dir *dir = weft__calloc(1, sizeof *dir + at + len + 1);
     if (dir == NULL)
         return weft__fail_nomem();
-    memcpy(dir->path, path, len);
+    if (at > 0) {
+        memcpy(dir->path, above, at - 1);
+        dir->path[at - 1] = '/';
+    }
+    memcpy(dir->path + at, path, len);
+    dir->at = at;
     dir->fd = -1;
-    int err = weft__fs_run(run_open, dir);
+    dir->root = root;
+    int err = weft__fs_run(root != NULL ? run_root_open : run_open, dir);
     if (err < 0)
         weft_dir_close(dir);
     else
         *ret = dir;
     return err;
+}
+
+int weft_dir_open(const char *path, weft_dir **ret)
+{
+    if (path == NULL || ret == NULL)
+        return weft__fail(-EINVAL, "weft_dir_open without a path or a place for the folder");
+    return open_dir(NULL, path, ret);
+}
+
+int weft_root_dir_open(weft_root *root, const char *path, weft_dir **ret)
+{
+    if (root == NULL || path == NULL || ret == NULL)
+        return weft__fail(-EINVAL, "weft_root_dir_open without a root, a path or a place for it");
+    return open_dir(root, path, ret);
 }
 
 void weft_dir_close(weft_dir *dir)
@@ -177,10 +211,23 @@ struct entry_stat {
     weft_stat_result found;
 };
 
+static int stat_below(const struct entry_stat *query, weft_stat_result *ret)
+{
+    int flags = O_PATH | (query->flags != 0 ? O_NOFOLLOW : 0);
+    int fd = weft__fs_beneath(query->dir->fd, query->name, flags, 0);
+    if (fd < 0)
+        return fd;
+    int err = weft__fs_statx(fd, "", AT_EMPTY_PATH, ret);
+    close(fd);
+    return err;
+}
+
 static int run_entry_stat(void *arg)
 {
     struct entry_stat *query = arg;
-    int err = weft__fs_statx(query->dir->fd, query->name, query->flags, &query->found);
+    int err = query->dir->below
+                  ? stat_below(query, &query->found)
+                  : weft__fs_statx(query->dir->fd, query->name, query->flags, &query->found);
     return err < 0 ? weft__fs_fail(err, "stat %s/%s", query->dir->path, query->name) : 0;
 }
 

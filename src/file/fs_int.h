@@ -112,9 +112,12 @@ int weft__fs_scan_next(struct weft__fs_scan *scan, int fd, struct weft__fs_entry
 /* Opens what the path leads to if that lies below the folder, else -EXDEV. No message. */
 int weft__fs_beneath(int folder, const char *path, int flags, unsigned mode);
 int weft__fs_root_fd(const weft_root *root);
+const char *weft__fs_root_path(const weft_root *root);
 /* A descriptor for what is there, and a name by which other calls reach just that. No message. */
 int weft__fs_root_find(const weft_root *root, const char *path, int flags,
                        char name[WEFT__FS_FOUND]);
+/* The folder in which path stands, by O_PATH; base gets its last part. No message. */
+int weft__fs_root_parent(const weft_root *root, const char *path, char base[WEFT__FS_NAME]);
 /* Sets "verb path in root: text of err" and returns err. */
 int weft__fs_root_fail(const weft_root *root, int err, const char *verb, const char *path);
 

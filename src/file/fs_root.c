@@ -75,6 +75,11 @@ int weft__fs_root_fd(const weft_root *root)
     return root->fd;
 }
 
+const char *weft__fs_root_path(const weft_root *root)
+{
+    return root->path;
+}
+
 /* The folder in which path stands, opened with flags; base gets its last part. */
 static int parent_as(const weft_root *root, const char *path, int flags, char base[WEFT__FS_NAME])
 {
@@ -92,7 +97,7 @@ static int parent_as(const weft_root *root, const char *path, int flags, char ba
     return beneath(root, folder, flags | O_DIRECTORY, 0);
 }
 
-static int parent(const weft_root *root, const char *path, char base[WEFT__FS_NAME])
+int weft__fs_root_parent(const weft_root *root, const char *path, char base[WEFT__FS_NAME])
 {
     return parent_as(root, path, O_PATH, base);
 }
@@ -345,7 +350,7 @@ int weft_root_listdir(weft_root *root, const char *path, char ***ret, size_t *re
 static int work_readlink(struct below *below)
 {
     char base[WEFT__FS_NAME];
-    int fd = parent(below->root, below->path, base);
+    int fd = weft__fs_root_parent(below->root, below->path, base);
     if (fd < 0)
         return fd;
     ssize_t n = readlinkat(fd, base, below->text, sizeof below->text - 1);
@@ -376,7 +381,7 @@ int weft_root_readlink(weft_root *root, const char *path, char **ret)
 static int in_parent(struct below *below, int (*change)(struct below *, int, const char *))
 {
     char base[WEFT__FS_NAME];
-    int fd = parent(below->root, below->path, base);
+    int fd = weft__fs_root_parent(below->root, below->path, base);
     if (fd < 0)
         return fd;
     int err;
@@ -455,7 +460,7 @@ static int run_remove_tree(void *arg)
 {
     struct below *below = arg;
     char base[WEFT__FS_NAME];
-    int fd = parent(below->root, below->path, base);
+    int fd = weft__fs_root_parent(below->root, below->path, base);
     if (fd < 0)
         return fail(below, fd);
     char *shown = weft__asprintf("%s/%s", below->root->path, below->path);
@@ -477,7 +482,7 @@ int weft_root_remove_tree(weft_root *root, const char *path)
 static int rename_from(struct below *below, int folder, const char *name)
 {
     char base[WEFT__FS_NAME];
-    int to = parent(below->root, below->to, base);
+    int to = weft__fs_root_parent(below->root, below->to, base);
     if (to < 0)
         return to;
     int err = renameat2(folder, name, to, base, below->mode) < 0 ? -errno : 0;
@@ -522,7 +527,7 @@ int weft_root_symlink(weft_root *root, const char *target, const char *path)
 static int link_from(struct below *below, int folder, const char *name)
 {
     char base[WEFT__FS_NAME];
-    int to = parent(below->root, below->to, base);
+    int to = weft__fs_root_parent(below->root, below->to, base);
     if (to < 0)
         return to;
     int err = linkat(folder, name, to, base, 0) < 0 ? -errno : 0;
@@ -669,11 +674,11 @@ static int copy_below(struct below *below)
     const weft_copy_options *options = below->options;
     char from[WEFT__FS_NAME];
     char to[WEFT__FS_NAME];
-    int in = options->keep_symlinks ? parent(below->root, below->path, from)
+    int in = options->keep_symlinks ? weft__fs_root_parent(below->root, below->path, from)
                                     : weft__fs_root_find(below->root, below->path, 0, from);
     if (in < 0)
         return in;
-    int out = parent(below->root, below->to, to);
+    int out = weft__fs_root_parent(below->root, below->to, to);
     int err = out;
     if (out >= 0)
         err = weft__fs_copy_one(&(struct weft__fs_copy){

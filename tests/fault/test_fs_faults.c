@@ -162,6 +162,8 @@ static int root_walk(weft_root *root)
 static int root_looks(void *arg)
 {
     weft_root *root;
+    weft_dir *dir;
+    weft_stat_result info;
     weft_statvfs_result space;
     char **found = NULL;
     (void)arg;
@@ -181,6 +183,15 @@ static int root_looks(void *arg)
     if (err == 0)
         err = weft_root_listxattr(root, "g", 0, &found, NULL);
     weft_free(found);
+    if (err == 0)
+        err = weft_root_copy_tree(root, "a", "x",
+                                  WEFT_COPY_TREE(.follow_symlinks = true, .preserve = true));
+    if (err == 0)
+        err = weft_root_dir_open(root, "x", &dir);
+    if (err == 0) {
+        err = weft_dir_stat(dir, "f", 0, &info);
+        weft_dir_close(dir);
+    }
     if (err == 0)
         err = weft_root_exists(root, "a/f");
     weft_root_close(root);

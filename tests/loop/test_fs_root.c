@@ -259,3 +259,74 @@ FS_TEST(root_attributes_stay_inside)
     weft_free(names);
     weft_root_close(root);
 }
+
+FS_TEST(root_dir_stays_inside)
+{
+    weft_root *root = open_root();
+    weft_dir *dir = NULL;
+    weft_dir_entry entry;
+    weft_stat_result st;
+    int n = 0;
+    for (size_t i = 0; i < N_AWAY; i++) {
+        ASSERT_ERR(weft_root_dir_open(root, away[i], &dir), -EXDEV);
+        ASSERT_STR_HAS(weft_error_message(), away[i]);
+    }
+    ASSERT_ERR(weft_root_dir_open(root, "g.txt", &dir), -ENOTDIR);
+    ASSERT_ERR(weft_root_dir_open(NULL, ".", &dir), -EINVAL);
+    ASSERT(dir == NULL);
+    ASSERT_OK(weft_root_dir_open(root, ".", &dir));
+    weft_root_close(root);
+    while (weft_dir_next(dir, &entry) > 0) {
+        ASSERT_OK(weft_dir_stat(dir, entry.name, WEFT_NOFOLLOW, &st));
+        ASSERT_INT_EQ(st.kind, entry.kind);
+        n++;
+    }
+    ASSERT_INT_EQ(n, 6);
+    ASSERT_OK(weft_dir_stat(dir, "inside", 0, &st));
+    ASSERT_INT_EQ(st.kind, WEFT_KIND_DIR);
+    for (size_t i = 0; i < N_AWAY; i++)
+        ASSERT_ERR(weft_dir_stat(dir, away[i], 0, &st), -EXDEV);
+    ASSERT_ERR(weft_dir_stat(dir, "../outside", WEFT_NOFOLLOW, &st), -EXDEV);
+    weft_dir_close(dir);
+}
+
+FS_TEST(root_copy_tree_stays_inside)
+{
+    weft_root *root = open_root();
+    char *text;
+    for (size_t i = 0; i < N_AWAY; i++) {
+        ASSERT_ERR(weft_root_copy_tree(root, away[i], "copy", NULL), -EXDEV);
+        ASSERT_INT_EQ(weft_root_lexists(root, "copy"), 0);
+    }
+    ASSERT_ERR(weft_root_copy_tree(root, "d", "../copy", NULL), -EXDEV);
+    ASSERT_ERR(weft_root_copy_tree(root, "d", "up/copy", NULL), -EXDEV);
+    ASSERT_ERR(weft_root_copy_tree(root, "d", "up", NULL), -EEXIST);
+    ASSERT_ERR(weft_root_copy_tree(root, "d", "up", WEFT_COPY_TREE(.exist_ok = true)), -ENOTDIR);
+    ASSERT_ERR(weft_root_copy_tree(root, "d", NULL, NULL), -EINVAL);
+    ASSERT_INT_EQ(fs_count("outside"), 2);
+    ASSERT(symlink("../../outside", fs_path("r/d/away")) == 0);
+    ASSERT(symlink("e/f.txt", fs_path("r/d/file")) == 0);
+    ASSERT(symlink("e", fs_path("r/d/folder")) == 0);
+    ASSERT_OK(weft_root_copy_tree(root, "d", "copy", WEFT_COPY_TREE(.preserve = true)));
+    fs_holds("r/copy/e/f.txt", "text");
+    ASSERT_OK(weft_root_readlink(root, "copy/away", &text));
+    ASSERT_STR_EQ(text, "../../outside");
+    weft_free(text);
+    ASSERT_ERR(weft_root_copy_tree(root, "d", "copy", NULL), -EEXIST);
+    ASSERT_ERR(weft_root_copy_tree(root, "d", "bad", WEFT_COPY_TREE(.follow_symlinks = true)),
+               -EXDEV);
+    ASSERT_INT_EQ(weft_root_lexists(root, "bad/away/secret"), 0);
+    ASSERT(unlink(fs_path("r/d/away")) == 0);
+    ASSERT_OK(weft_root_copy_tree(root, "d", "all",
+                                  WEFT_COPY_TREE(.follow_symlinks = true, .preserve = true)));
+    fs_holds("r/all/file", "text");
+    fs_holds("r/all/folder/f.txt", "text");
+    ASSERT_INT_EQ(weft_root_is_symlink(root, "all/folder"), 0);
+    ASSERT_INT_EQ(weft_root_is_symlink(root, "all/file"), 0);
+    /* Over a tree in which a link stands where a folder shall be. */
+    ASSERT_OK(weft_root_mkdir(root, "trap", 0, false));
+    ASSERT(symlink("../../outside/deep", fs_path("r/trap/e")) == 0);
+    ASSERT(weft_root_copy_tree(root, "d", "trap", WEFT_COPY_TREE(.exist_ok = true)) < 0);
+    ASSERT_INT_EQ(fs_count("outside/deep"), 0);
+    weft_root_close(root);
+}
