@@ -1,4 +1,4 @@
-"""weft over HTTP/2 with other people's servers: nghttpd, nginx, Apache, Node."""
+"""weft over HTTP/2 with other people's servers: nghttpd, nginx, Apache, Node, h2o, Caddy."""
 
 import contextlib
 import json
@@ -74,6 +74,40 @@ server.on("stream", (stream, headers) => {
 server.listen(PORT, "127.0.0.1");
 """
 
+# Without the interval it would ask who issued the certificate about it.
+H2O = """
+num-threads: 1
+{user}
+listen:
+  host: 127.0.0.1
+  port: {port}
+  ssl:
+    certificate-file: cert.pem
+    key-file: key.pem
+    ocsp-update-interval: 0
+hosts:
+  default:
+    paths:
+      /:
+        file.dir: www
+"""
+
+CADDY = """
+{{
+    admin off
+    auto_https off
+    servers {{
+        protocols h1 h2
+    }}
+}}
+https://localhost:{port} {{
+    bind 127.0.0.1
+    tls cert.pem key.pem
+    root * www
+    file_server
+}}
+"""
+
 
 def make_folder():
     os.makedirs("www", exist_ok=True)
@@ -87,7 +121,8 @@ def make_folder():
 
 
 def wait_for(url, process, *options):
-    for _ in range(200):
+    end = time.monotonic() + 30 * tap.SLOW
+    while time.monotonic() < end:
         if tap.run([tap.weft(), "-s", "-k", *options, url]).returncode in (0, 4):
             return
         if process.poll() is not None:
@@ -97,9 +132,9 @@ def wait_for(url, process, *options):
 
 
 @contextlib.contextmanager
-def running(command, url, *options):
+def running(command, url, *options, **environment):
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
+                               stderr=subprocess.DEVNULL, env={**os.environ, **environment})
     try:
         wait_for(url, process, *options)
         yield url
@@ -153,6 +188,28 @@ def node():
     with open("server.js", "w", encoding="ascii") as file:
         file.write(NODE.replace("PORT", str(port)))
     return running([program, "server.js"], f"https://localhost:{port}", "--http2")
+
+
+def h2o():
+    program = tap.need("h2o")
+    make_folder()
+    port = peers.free_port()
+    user = "user: root" if os.geteuid() == 0 else ""
+    with open("h2o.conf", "w", encoding="ascii") as file:
+        file.write(H2O.format(port=port, user=user))
+    return running([program, "-c", "h2o.conf"], f"https://localhost:{port}")
+
+
+def caddy():
+    program = tap.need("caddy")
+    make_folder()
+    port = peers.free_port()
+    with open("Caddyfile", "w", encoding="ascii") as file:
+        file.write(CADDY.format(port=port))
+    return running([program, "run", "--config", "Caddyfile", "--adapter", "caddyfile"],
+                   f"https://localhost:{port}", HOME=os.getcwd(),
+                   XDG_DATA_HOME=os.path.abspath("data"),
+                   XDG_CONFIG_HOME=os.path.abspath("config"))
 
 
 def fetch_all(base, *options):
@@ -223,6 +280,20 @@ def node_over_tls_while_both_sides_send():
         tap.equal(done.returncode, 0, done.stderr.decode())
         with open("www/big.bin", "rb") as file:
             tap.equal(done.stdout == file.read(), True, "what came back")
+
+
+@tap.test(limit=60)
+def h2o_over_tls():
+    with h2o() as base:
+        says_http2(base)
+        fetch_all(base, "--http2")
+
+
+@tap.test(limit=60)
+def caddy_over_tls():
+    with caddy() as base:
+        says_http2(base)
+        fetch_all(base, "--http2")
 
 
 @tap.test(limit=60)

@@ -265,3 +265,30 @@ TEST(threads_share_the_proxies_of_a_client)
     weft_client_free(sharing.client);
     http_peer_stop(&peer);
 }
+
+/* Nobody listens there, and nobody asks. */
+static void end_with_an_unused_proxy(const char *base)
+{
+    weft_client *client;
+    char url[128];
+    const weft_mount mounts[] = {{"https://", NULL, "http://127.0.0.1:1", NULL}, {0}};
+    snprintf(url, sizeof url, "%s/x", base);
+    ASSERT_OK(weft_client_new(WEFT_CLIENT(.mounts = mounts), &client));
+    expect_text(client, url, NULL, "GET /x");
+    weft_client_free(client);
+}
+
+static int end_in_a_task(void *arg)
+{
+    end_with_an_unused_proxy(arg);
+    return 0;
+}
+
+TEST(mounted_proxy_that_nobody_uses_ends_with_its_client)
+{
+    struct http_peer peer;
+    http_peer_start(&peer);
+    end_with_an_unused_proxy(peer.base);
+    ASSERT_OK(weft_run(end_in_a_task, peer.base));
+    http_peer_stop(&peer);
+}
