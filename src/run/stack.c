@@ -125,6 +125,10 @@ static void slab_unmap(struct weft__stacks *stacks, struct weft__slab *slab)
     }
     stacks->n_slabs[slab->class]--;
     stacks->mapped -= slab->n * slab->stack_size;
+#if WEFT__ASAN
+    /* What is mapped here next, by the kernel's rings too, has none of the last frames' red zones. */
+    __asan_unpoison_memory_region(slab->base, slab->n * slab->stack_size);
+#endif
     munmap(slab->base, slab->n * slab->stack_size);
     weft__free(slab);
 }
