@@ -462,8 +462,8 @@ static void expect_response(const struct script *script, const struct line *line
 static void expect_tunnel(const struct script *script, const struct line *line, const char *text,
                           weft_response *response)
 {
-    static char wanted[EXPECT_MAX];
-    static char come[EXPECT_MAX];
+    static _Thread_local char wanted[EXPECT_MAX];
+    static _Thread_local char come[EXPECT_MAX];
     weft_stream *stream;
     size_t len = strcspn(text, " ");
     char first[512];

@@ -110,10 +110,17 @@ def reply(body, status="200 OK", fields=""):
     return head.encode() + body
 
 
+given_ports = set()
+
+
 def free_port():
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    """A port on which nobody listens, another one each time."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        if port not in given_ports:
+            given_ports.add(port)
+            return port
 
 
 def make_ca(names="DNS:localhost,IP:127.0.0.1", days=2):
