@@ -112,12 +112,11 @@ FILE_TEST(reader_of_cached_files_lets_a_ticker_tick)
     ASSERT_OK(weft_group_wait(&group));
 }
 
-/* Who read last, and how often in a row at most. */
+/* Who read last, and how often it was another one's turn. */
 struct turns {
     weft_file *file;
     const void *last;
-    int row;
-    int longest;
+    int changes;
     int reads;
 };
 
@@ -127,8 +126,7 @@ static int read_in_turn(void *arg)
     char byte;
     for (int i = 0; i < 100; i++) {
         ASSERT_INT_EQ(weft_file_read_at(turns->file, &byte, 1, 0), 1);
-        turns->row = turns->last == arg ? turns->row + 1 : 1;
-        turns->longest = turns->row > turns->longest ? turns->row : turns->longest;
+        turns->changes += turns->last != arg;
         turns->last = arg;
         if (++turns->reads > 150)
             break; /* some may be over, and the others alone */
@@ -145,7 +143,8 @@ TASK_TEST(task_that_reads_what_is_cached_gives_way_after_some_reads)
     ASSERT_OK(weft_write_file(test_path("f"), "x", 1));
     ASSERT_OK(weft_file_open(test_path("f"), "r", &turns.file));
     ASSERT_OK(weft_map(read_in_turn, tasks, 3, sizeof tasks[0], NULL));
-    ASSERT_INT_LE(turns.longest, 4);
+    /* A single turn may be longer while a worker reads for the others. */
+    ASSERT_INT_GE(turns.changes, turns.reads / 4);
     ASSERT_OK(weft_file_close(turns.file));
 }
 
