@@ -27,8 +27,6 @@
 enum { BUCKETS_FIRST = 16, SPARE_MAX = 32 };
 
 #define SURPLUS_GRACE WEFT_MS(100)
-/* An idle connection that is younger is not looked at before it is used again. */
-#define QUIET_AFTER WEFT_MS(1)
 
 struct weft__spare {
     struct weft__spare *next;
@@ -395,7 +393,7 @@ static struct weft__conn *take_idle(struct weft__pool *pool, struct weft__origin
         unlink_idle(conn);
         /* Closed meanwhile, or bytes that answer no request: not to be trusted with one. */
         if (age < pool->limits.idle_timeout &&
-            (age < QUIET_AFTER || weft__stream_is_quiet(conn->stream)))
+            (age < WEFT__QUIET_AFTER || weft__stream_is_quiet(conn->stream)))
             return conn;
         slot_end(conn);
     }

@@ -16,9 +16,6 @@
 
 enum { SPARE_LIGHTS_MAX = 128 };
 
-/* An idle connection may have been closed meanwhile: what has come is looked at first. */
-#define QUIET_AFTER WEFT_MS(1)
-
 /* ---- lights ---- */
 
 static struct weft__light *light_alloc(struct weft__pool *pool)
@@ -178,7 +175,7 @@ static void look_at_idle(struct weft__pool *pool, const struct weft__h2_conn *sh
     struct weft__loop *loop = pool->loop;
     struct weft_task *self = weft__self();
     if (self != &loop->native || shared->n_lights > 0 ||
-        weft__loop_now(loop) - shared->slot->idle_since < QUIET_AFTER)
+        weft__loop_now(loop) - shared->slot->idle_since < WEFT__QUIET_AFTER)
         return;
     loop->backend->poll(loop, 0);
     weft__yield(self);

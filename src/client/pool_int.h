@@ -4,6 +4,9 @@
 
 #include "client/client_int.h"
 
+/* An idle connection that is younger is used again without a look at what has come meanwhile. */
+#define WEFT__QUIET_AFTER WEFT_MS(1)
+
 /* Who waits for a slot, or for a stream. */
 struct weft__claimant {
     struct weft__waiter base;
