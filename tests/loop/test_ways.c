@@ -8,6 +8,7 @@
 
 #include "certs.h"
 #include "http_peer.h"
+#include "one_call.h"
 #include "test.h"
 
 struct peer {
@@ -68,23 +69,6 @@ static void peer_stop(struct peer *peer)
     weft_group_wait(&peer->group);
     weft_listener_close(peer->listener);
     weft_tls_free(peer->tls);
-}
-
-static int get_once(const weft_client_options *options, const char *url,
-                    const weft_request_options *request)
-{
-    weft_client *client;
-    weft_response *r;
-    int err = weft_client_new(options, &client);
-    if (err < 0)
-        return err;
-    err = weft_client_get(client, url, request, &r);
-    if (err == 0) {
-        err = weft_response_status(r);
-        weft_response_free(r);
-    }
-    weft_client_free(client);
-    return err;
 }
 
 /* ---- Unix sockets ---- */

@@ -7,6 +7,7 @@
 
 #include <weft.h>
 
+#include "one_call.h"
 #include "test.h"
 
 #ifndef URL
@@ -18,16 +19,6 @@
 #define MOVED      "HTTP/1.1 307 Temporary Redirect\r\nLocation: /y\r\n" EMPTY
 #define OTHER      "HTTP/1.1 303 See Other\r\nLocation: /y\r\n" EMPTY
 #define PAIRS(...) ((const weft_pair[]){__VA_ARGS__, {0}})
-
-/* Of a call that had this result: its status, or its error.  The response is freed. */
-static inline int status_of(int err, weft_response *response)
-{
-    if (err < 0)
-        return err;
-    int status = weft_response_status(response);
-    weft_response_free(response);
-    return status;
-}
 
 static inline int call(weft_client *client, const char *method, const char *url,
                        const weft_request_options *options)

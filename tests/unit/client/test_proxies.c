@@ -7,6 +7,7 @@
 #include <weft/testing.h>
 #include <weft/testing_net.h>
 
+#include "one_call.h"
 #include "test.h"
 
 /* What a peer does: reads so many bytes, or a head, and answers. */
@@ -116,31 +117,15 @@ static void end(struct world *world)
     (const struct step[]){__VA_ARGS__},                                                            \
         sizeof((const struct step[]){__VA_ARGS__}) / sizeof(struct step)
 
-static int get(const weft_client_options *options, const char *url,
-               const weft_request_options *request)
-{
-    weft_client *client;
-    weft_response *r = NULL;
-    int err = weft_client_new(options, &client);
-    if (err < 0)
-        return err;
-    err = weft_client_get(client, url, request, &r);
-    if (err == 0)
-        err = weft_response_status(r);
-    weft_response_free(r);
-    weft_client_free(client);
-    return err;
-}
-
 /* ---- HTTP ---- */
 
 VIRTUAL_TEST(http_proxy_forwards_with_the_absolute_target_and_its_own_credentials)
 {
     struct world world;
     begin(&world, STEPS({.answer = OK_REPLY}));
-    ASSERT_INT_EQ(get(WEFT_CLIENT(.proxy = "http://us%20er:p%3Aw@proxy:3128",
-                                  .proxy_headers = (weft_pair[]){{"X-Proxy", "yes"}, {0}}),
-                      "http://origin.example/a?b=c#d", NULL),
+    ASSERT_INT_EQ(get_once(WEFT_CLIENT(.proxy = "http://us%20er:p%3Aw@proxy:3128",
+                                       .proxy_headers = (weft_pair[]){{"X-Proxy", "yes"}, {0}}),
+                           "http://origin.example/a?b=c#d", NULL),
                   200);
     ASSERT_STR_HAS(world.log,
                    "GET http://origin.example/a?b=c HTTP/1.1\r\nHost: origin.example\r\n");
@@ -154,9 +139,9 @@ VIRTUAL_TEST(http_proxy_connect_that_is_refused_says_why_without_the_password)
     struct world world;
     begin(&world, STEPS({.answer = "HTTP/1.1 407 Proxy Authentication Required\r\n"
                                    "Content-Length: 100000\r\n\r\nno"}));
-    ASSERT_ERR(
-        get(WEFT_CLIENT(.proxy = "http://user:secret@proxy:3128"), "https://origin.example/", NULL),
-        WEFT_EPROXY);
+    ASSERT_ERR(get_once(WEFT_CLIENT(.proxy = "http://user:secret@proxy:3128"),
+                        "https://origin.example/", NULL),
+               WEFT_EPROXY);
     ASSERT_STR_HAS(weft_error_message(),
                    "proxy http://proxy:3128: 407 Proxy Authentication Required");
     ASSERT_STR_LACKS(weft_error_message(), "secret");
@@ -170,7 +155,7 @@ VIRTUAL_TEST(http_proxy_connect_of_an_ipv6_address_has_brackets)
 {
     struct world world;
     begin(&world, STEPS({.answer = "HTTP/1.1 503 No\r\n\r\n"}));
-    ASSERT_ERR(get(WEFT_CLIENT(.proxy = "proxy:3128"), "https://[2001:DB8::1]:8443/", NULL),
+    ASSERT_ERR(get_once(WEFT_CLIENT(.proxy = "proxy:3128"), "https://[2001:DB8::1]:8443/", NULL),
                WEFT_EPROXY);
     ASSERT_STR_HAS(weft_error_message(), "503 Service Unavailable");
     ASSERT_STR_HAS(world.log,
@@ -185,7 +170,8 @@ VIRTUAL_TEST(http_proxy_that_breaks_off_or_says_too_much_is_a_proxy_error)
     for (size_t i = 0; i < 3; i++) {
         struct world world;
         begin(&world, STEPS({.answer = answers[i]}));
-        int err = get(WEFT_CLIENT(.proxy = "http://proxy:3128"), "https://origin.example/", NULL);
+        int err =
+            get_once(WEFT_CLIENT(.proxy = "http://proxy:3128"), "https://origin.example/", NULL);
         ASSERT(err == (i < 2 ? WEFT_EPROXY : WEFT_EREMOTE_PROTOCOL));
         ASSERT_STR_HAS(weft_error_message(), "proxy http://proxy:3128");
         ASSERT_STR_HAS(weft_error_message(), says[i]);
@@ -202,9 +188,9 @@ VIRTUAL_TEST(http_proxy_connect_answers_a_digest_challenge_once)
 {
     struct world world;
     begin(&world, STEPS({.answer = DIGEST}, {.answer = DIGEST, .fresh = true}));
-    ASSERT_ERR(
-        get(WEFT_CLIENT(.proxy = "http://user:secret@proxy:3128"), "https://origin.example/", NULL),
-        WEFT_EPROXY);
+    ASSERT_ERR(get_once(WEFT_CLIENT(.proxy = "http://user:secret@proxy:3128"),
+                        "https://origin.example/", NULL),
+               WEFT_EPROXY);
     ASSERT_INT_EQ(world.connections, 2);
     ASSERT_STR_HAS(world.log, "Proxy-Authorization: Digest ");
     ASSERT_STR_HAS(world.log, "uri=\"origin.example:443\"");
@@ -235,8 +221,8 @@ VIRTUAL_TEST(http_proxy_that_stays_silent_is_bounded_by_the_connect_timeout)
 {
     struct world world;
     begin(&world, STEPS({.bytes = 100000, .answer = ""}));
-    ASSERT_ERR(get(WEFT_CLIENT(.proxy = "http://proxy:3128", .connect_timeout = WEFT_SEC(2)),
-                   "https://origin.example/", NULL),
+    ASSERT_ERR(get_once(WEFT_CLIENT(.proxy = "http://proxy:3128", .connect_timeout = WEFT_SEC(2)),
+                        "https://origin.example/", NULL),
                WEFT_ECONNECT_TIMEOUT);
     ASSERT_STR_HAS(
         weft_error_message(),
@@ -297,11 +283,11 @@ VIRTUAL_TEST(redirect_chooses_the_way_anew_and_leaves_the_proxys_credentials_beh
           STEPS({.answer = "HTTP/1.1 302 Found\r\nLocation: http://origin.example:3128/x\r\n"
                            "Content-Length: 0\r\n\r\n"},
                 {.answer = OK_REPLY, .fresh = true}));
-    ASSERT_INT_EQ(get(WEFT_CLIENT(.follow_redirects = WEFT_ON,
-                                  .mounts = (weft_mount[]){{"http://first.example", NULL,
-                                                            "http://u:p@proxy:3128", NULL},
-                                                           {0}}),
-                      "http://first.example/", NULL),
+    ASSERT_INT_EQ(get_once(WEFT_CLIENT(.follow_redirects = WEFT_ON,
+                                       .mounts = (weft_mount[]){{"http://first.example", NULL,
+                                                                 "http://u:p@proxy:3128", NULL},
+                                                                {0}}),
+                           "http://first.example/", NULL),
                   200);
     const char *second = strstr(world.log, "GET /x HTTP/1.1\r\nHost: origin.example:3128");
     ASSERT(second != NULL);
@@ -324,9 +310,9 @@ VIRTUAL_TEST(socks5h_lets_the_proxy_resolve_and_logs_in)
                                    "abc\x00\x50",
                          .len = 10},
                         {.answer = OK_REPLY}));
-    ASSERT_INT_EQ(
-        get(WEFT_CLIENT(.proxy = "socks5h://kim:pw@proxy:3128"), "http://unknown.example/", NULL),
-        200);
+    ASSERT_INT_EQ(get_once(WEFT_CLIENT(.proxy = "socks5h://kim:pw@proxy:3128"),
+                           "http://unknown.example/", NULL),
+                  200);
     ASSERT_MEM_EQ(world.log,
                   "\x05\x02\x00\x02\x01\x03kim\x02pw\x05\x01\x00\x03\x0funknown.example\x00\x50",
                   34);
@@ -341,8 +327,8 @@ VIRTUAL_TEST(socks5_resolves_here)
           STEPS({.bytes = 3, .answer = "\x05\x00", .len = 2},
                 {.bytes = 10, .answer = "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", .len = 10},
                 {.answer = OK_REPLY}));
-    ASSERT_INT_EQ(get(WEFT_CLIENT(.proxy = "socks5://proxy:3128"), "http://origin.example/", NULL),
-                  200);
+    ASSERT_INT_EQ(
+        get_once(WEFT_CLIENT(.proxy = "socks5://proxy:3128"), "http://origin.example/", NULL), 200);
     ASSERT_MEM_EQ(world.log + 3, "\x05\x01\x00\x01\x0a\x00\x00\x09\x00\x50", 10);
     end(&world);
 }
@@ -353,7 +339,8 @@ VIRTUAL_TEST(socks4a_lets_the_proxy_resolve)
     begin(&world, STEPS({.bytes = 25, .answer = "\x00\x5a\x00\x00\x00\x00\x00\x00", .len = 8},
                         {.answer = OK_REPLY}));
     ASSERT_INT_EQ(
-        get(WEFT_CLIENT(.proxy = "socks4a://proxy:3128"), "http://unknown.example/", NULL), 200);
+        get_once(WEFT_CLIENT(.proxy = "socks4a://proxy:3128"), "http://unknown.example/", NULL),
+        200);
     ASSERT_MEM_EQ(world.log, "\x04\x01\x00\x50\x00\x00\x00\x01\x00unknown.example", 25);
     end(&world);
 }
@@ -387,7 +374,7 @@ VIRTUAL_TEST(socks_failures_say_what_the_proxy_said)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct world world;
         begin(&world, cases[i].steps, cases[i].steps[1].bytes > 0 ? 2 : 1);
-        ASSERT_ERR(get(WEFT_CLIENT(.proxy = cases[i].proxy), "http://origin.example/", NULL),
+        ASSERT_ERR(get_once(WEFT_CLIENT(.proxy = cases[i].proxy), "http://origin.example/", NULL),
                    WEFT_EPROXY);
         ASSERT_STR_HAS(weft_error_message(), cases[i].says);
         end(&world);
@@ -398,9 +385,10 @@ VIRTUAL_TEST(socks_handshake_is_bounded_by_the_connect_timeout)
 {
     struct world world;
     begin(&world, STEPS({.bytes = 100000, .answer = ""}));
-    ASSERT_ERR(get(WEFT_CLIENT(.proxy = "socks5h://proxy:3128", .connect_timeout = WEFT_SEC(1)),
-                   "http://origin.example/", NULL),
-               WEFT_ECONNECT_TIMEOUT);
+    ASSERT_ERR(
+        get_once(WEFT_CLIENT(.proxy = "socks5h://proxy:3128", .connect_timeout = WEFT_SEC(1)),
+                 "http://origin.example/", NULL),
+        WEFT_ECONNECT_TIMEOUT);
     ASSERT_STR_HAS(weft_error_message(), "timed out in the SOCKS handshake after 1 s");
     end(&world);
 }
@@ -463,7 +451,7 @@ VIRTUAL_TEST(environment_names_the_proxy)
         for (size_t j = 0; j < 3 && cases[i].set[j][0] != NULL; j++)
             setenv(cases[i].set[j][0], cases[i].set[j][1], 1);
         begin(&world, STEPS({.answer = OK_REPLY}));
-        ASSERT_INT_EQ(get(WEFT_CLIENT(.trust_env = cases[i].trust), cases[i].url, NULL), 200);
+        ASSERT_INT_EQ(get_once(WEFT_CLIENT(.trust_env = cases[i].trust), cases[i].url, NULL), 200);
         bool proxied = strncmp(world.log, "GET http://", 11) == 0;
         if (proxied != cases[i].proxied)
             FAIL("case %zu: %s", i, world.log);
@@ -495,17 +483,17 @@ VIRTUAL_TEST(resolve_takes_the_place_of_the_resolver)
 {
     struct world world;
     begin(&world, STEPS({.answer = OK_REPLY}));
-    ASSERT_INT_EQ(
-        get(WEFT_CLIENT(.resolve = (weft_pair[]){{"nowhere.example:80", "10.0.0.1"},
-                                                 {"nowhere.example:3128", "10.0.0.7, 10.0.0.9"},
-                                                 {0}}),
-            "http://nowhere.example:3128/", NULL),
-        200);
+    ASSERT_INT_EQ(get_once(WEFT_CLIENT(.resolve = (weft_pair[]){{"nowhere.example:80", "10.0.0.1"},
+                                                                {"nowhere.example:3128",
+                                                                 "10.0.0.7, 10.0.0.9"},
+                                                                {0}}),
+                           "http://nowhere.example:3128/", NULL),
+                  200);
     ASSERT_STR_HAS(world.log, "Host: nowhere.example:3128\r\n");
     end(&world);
-    ASSERT_ERR(
-        get(WEFT_CLIENT(.resolve = (weft_pair[]){{"*", "not an address"}, {0}}), "http://x/", NULL),
-        -EINVAL);
+    ASSERT_ERR(get_once(WEFT_CLIENT(.resolve = (weft_pair[]){{"*", "not an address"}, {0}}),
+                        "http://x/", NULL),
+               -EINVAL);
 }
 
 VIRTUAL_TEST(connect_to_goes_elsewhere_and_leaves_the_host)
@@ -513,8 +501,8 @@ VIRTUAL_TEST(connect_to_goes_elsewhere_and_leaves_the_host)
     struct world world;
     begin(&world, STEPS({.answer = OK_REPLY}));
     ASSERT_INT_EQ(
-        get(WEFT_CLIENT(.connect_to = (weft_pair[]){{"*:80", "origin.example:3128"}, {0}}),
-            "http://nowhere.example/", NULL),
+        get_once(WEFT_CLIENT(.connect_to = (weft_pair[]){{"*:80", "origin.example:3128"}, {0}}),
+                 "http://nowhere.example/", NULL),
         200);
     ASSERT_STR_HAS(world.log, "GET / HTTP/1.1\r\nHost: nowhere.example\r\n");
     end(&world);
@@ -541,11 +529,11 @@ VIRTUAL_TEST(address_filter_is_asked_for_every_address_and_on_every_redirect)
     const weft_client_options *options =
         WEFT_CLIENT(.allow_address = allow_nine, .allow_userdata = &asked,
                     .follow_redirects = WEFT_ON);
-    ASSERT_INT_EQ(get(options, "http://two.example:3128/", NULL), 200);
+    ASSERT_INT_EQ(get_once(options, "http://two.example:3128/", NULL), 200);
     ASSERT_INT_EQ(asked, 2);
-    ASSERT_ERR(get(options, "http://two.example:3128/", NULL), WEFT_EADDRESS_REFUSED);
+    ASSERT_ERR(get_once(options, "http://two.example:3128/", NULL), WEFT_EADDRESS_REFUSED);
     ASSERT_STR_HAS(weft_error_message(), "127.0.0.1");
-    ASSERT_ERR(get(options, "http://0x7f000001/", NULL), WEFT_EADDRESS_REFUSED);
+    ASSERT_ERR(get_once(options, "http://0x7f000001/", NULL), WEFT_EADDRESS_REFUSED);
     end(&world);
 }
 

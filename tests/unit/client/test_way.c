@@ -8,6 +8,7 @@
 
 #include "certs.h"
 #include "client/client_int.h"
+#include "one_call.h"
 #include "test.h"
 #include "tls_world.h"
 
@@ -25,23 +26,6 @@ static void begin(struct tls_world *world)
         world->parties[i].port = 80;
     }
     tls_world_start(world);
-}
-
-static int get_once(const weft_client_options *options, const char *url,
-                    const weft_request_options *request)
-{
-    weft_client *client;
-    weft_response *r;
-    int err = weft_client_new(options, &client);
-    if (err < 0)
-        return err;
-    err = weft_client_get(client, url, request, &r);
-    if (err == 0) {
-        err = weft_response_status(r);
-        weft_response_free(r);
-    }
-    weft_client_free(client);
-    return err;
 }
 
 /* ---- options ---- */

@@ -9,6 +9,7 @@
 #include <weft/testing.h>
 
 #include "certs.h"
+#include "one_call.h"
 #include "test.h"
 #include "tls_world.h"
 
@@ -18,29 +19,6 @@
 #define TO_ORIGIN "https://origin.example/x"
 #define AWAY      "HTTP/1.1 302 Found\r\nLocation: https://other.example/\r\nContent-Length: 0\r\n\r\n"
 #define CLOSE     ((const weft_pair[]){{"Connection", "close"}, {NULL, NULL}})
-
-static int get(weft_client *client, const char *url, const weft_request_options *request)
-{
-    weft_response *r;
-    int err = weft_client_get(client, url, request, &r);
-    if (err < 0)
-        return err;
-    int status = weft_response_status(r);
-    weft_response_free(r);
-    return status;
-}
-
-static int get_once(const weft_client_options *options, const char *url,
-                    const weft_request_options *request)
-{
-    weft_client *client;
-    int err = weft_client_new(options, &client);
-    if (err < 0)
-        return err;
-    err = get(client, url, request);
-    weft_client_free(client);
-    return err;
-}
 
 /* ---- trust ---- */
 
@@ -55,7 +33,7 @@ VIRTUAL_TEST(verify_setting_is_kept_over_redirects_and_reuse)
     ASSERT_OK(
         weft_client_new(WEFT_CLIENT(.ca_file = certs_ca(), .follow_redirects = WEFT_ON), &client));
     for (int i = 0; i < 2; i++) {
-        ASSERT_ERR(get(client, TO_ORIGIN, NULL), WEFT_ETLS_VERIFY);
+        ASSERT_ERR(get_by(client, TO_ORIGIN, NULL), WEFT_ETLS_VERIFY);
         ASSERT_STR_HAS(weft_error_message(), "wrong.example");
     }
     weft_client_free(client);
@@ -63,7 +41,7 @@ VIRTUAL_TEST(verify_setting_is_kept_over_redirects_and_reuse)
     ASSERT_OK(weft_client_new(WEFT_CLIENT(.insecure_no_verify = true, .follow_redirects = WEFT_ON),
                               &client));
     for (int i = 0; i < 2; i++)
-        ASSERT_INT_EQ(get(client, TO_ORIGIN, NULL), 200);
+        ASSERT_INT_EQ(get_by(client, TO_ORIGIN, NULL), 200);
     ASSERT_INT_EQ(OTHER->shaken, 1);
     weft_client_free(client);
     tls_world_end(&world);
@@ -153,12 +131,12 @@ VIRTUAL_TEST(trust_is_loaded_once_and_when_it_is_needed)
     snprintf(ca, sizeof ca, "%s", certs_ca());
     ASSERT_OK(weft_client_new(WEFT_CLIENT(.ca_file = path), &client));
     /* http needs none. */
-    ASSERT_INT_EQ(get(client, "http://other.example/", NULL), 200);
-    ASSERT_ERR(get(client, TO_ORIGIN, NULL), -ENOENT);
+    ASSERT_INT_EQ(get_by(client, "http://other.example/", NULL), 200);
+    ASSERT_ERR(get_by(client, TO_ORIGIN, NULL), -ENOENT);
     ASSERT_INT_EQ(link(ca, path), 0);
-    ASSERT_INT_EQ(get(client, TO_ORIGIN, WEFT_REQUEST(.headers = CLOSE)), 200);
+    ASSERT_INT_EQ(get_by(client, TO_ORIGIN, WEFT_REQUEST(.headers = CLOSE)), 200);
     ASSERT_INT_EQ(unlink(path), 0);
-    ASSERT_INT_EQ(get(client, TO_ORIGIN, NULL), 200);
+    ASSERT_INT_EQ(get_by(client, TO_ORIGIN, NULL), 200);
     ASSERT_INT_EQ(ORIGIN->connections, 2);
     weft_client_free(client);
     tls_world_end(&world);
@@ -212,7 +190,7 @@ VIRTUAL_TEST(connections_by_a_proxy_are_for_one_origin_and_scheme)
     ASSERT_OK(
         weft_client_new(WEFT_CLIENT(.proxy = "http://proxy:3128", .ca_file = certs_ca()), &client));
     for (size_t i = 0; i < 6; i++)
-        ASSERT_INT_EQ(get(client, urls[i], NULL), 200);
+        ASSERT_INT_EQ(get_by(client, urls[i], NULL), 200);
     ASSERT_INT_EQ(PROXY->connections, 4);
     ASSERT_INT_EQ(ORIGIN->connections, 1);
     ASSERT_INT_EQ(OTHER->connections, 1);

@@ -12,6 +12,7 @@
 
 #include "certs.h"
 #include "client/client_int.h"
+#include "one_call.h"
 #include "test.h"
 #include "tls/tls_int.h"
 #include "tls_world.h"
@@ -23,29 +24,6 @@
 #define TUNNEL    "http://kim:secret@proxy:3128"
 #define SAFELY    "https://kim:secret@proxy:3128"
 #define CLOSE     ((const weft_pair[]){{"Connection", "close"}, {NULL, NULL}})
-
-static int get(weft_client *client, const char *url, const weft_request_options *request)
-{
-    weft_response *r;
-    int err = weft_client_get(client, url, request, &r);
-    if (err < 0)
-        return err;
-    int status = weft_response_status(r);
-    weft_response_free(r);
-    return status;
-}
-
-static int get_once(const weft_client_options *options, const char *url,
-                    const weft_request_options *request)
-{
-    weft_client *client;
-    int err = weft_client_new(options, &client);
-    if (err < 0)
-        return err;
-    err = get(client, url, request);
-    weft_client_free(client);
-    return err;
-}
 
 static weft_client *client_of(const weft_client_options *options)
 {
@@ -95,9 +73,9 @@ VIRTUAL_TEST(tunnel_inside_tls_carries_tls)
     struct tls_world world;
     secure_proxy(&world, "DNS:proxy");
     weft_client *client = client_of(WEFT_CLIENT(.proxy = SAFELY, .ca_file = certs_ca()));
-    ASSERT_INT_EQ(get(client, TO_ORIGIN, NULL), 200);
-    ASSERT_INT_EQ(get(client, TO_ORIGIN, WEFT_REQUEST(.headers = CLOSE)), 200);
-    ASSERT_INT_EQ(get(client, TO_ORIGIN, NULL), 200);
+    ASSERT_INT_EQ(get_by(client, TO_ORIGIN, NULL), 200);
+    ASSERT_INT_EQ(get_by(client, TO_ORIGIN, WEFT_REQUEST(.headers = CLOSE)), 200);
+    ASSERT_INT_EQ(get_by(client, TO_ORIGIN, NULL), 200);
     ASSERT_STR_EQ(PROXY->sni, "proxy");
     ASSERT_STR_EQ(ORIGIN->sni, "origin.example");
     ASSERT_INT_EQ(PROXY->shaken, 2);
@@ -222,13 +200,13 @@ VIRTUAL_TEST(server_name_is_asked_for_and_checked_instead_of_the_host)
     const char *const proxies[] = {"", TUNNEL};
     for (size_t i = 0; i < 2; i++) {
         weft_client *client = client_of(WEFT_CLIENT(.ca_file = certs_ca(), .proxy = proxies[i]));
-        ASSERT_INT_EQ(get(client, TO_ORIGIN, named), 200);
+        ASSERT_INT_EQ(get_by(client, TO_ORIGIN, named), 200);
         ASSERT_STR_EQ(ORIGIN->sni, "inner.example");
         ASSERT_STR_HAS(ORIGIN->log, "Host: origin.example\r\n");
         /* It is for the first server only. */
         ASSERT_STR_EQ(OTHER->sni, "other.example");
         /* A connection under one name is not for another one. */
-        ASSERT_ERR(get(client, TO_ORIGIN, NULL), WEFT_ETLS_VERIFY);
+        ASSERT_ERR(get_by(client, TO_ORIGIN, NULL), WEFT_ETLS_VERIFY);
         ASSERT_STR_HAS(weft_error_message(), "origin.example");
         weft_client_free(client);
     }
@@ -270,7 +248,7 @@ VIRTUAL_TEST(long_server_names_make_connections_of_their_own)
             names[i][j] = '.';
         names[i][198] = (char)('x' + i);
         names[i][199] = '\0';
-        ASSERT_INT_EQ(get(client, TO_ORIGIN, WEFT_REQUEST(.server_name = names[i])), 200);
+        ASSERT_INT_EQ(get_by(client, TO_ORIGIN, WEFT_REQUEST(.server_name = names[i])), 200);
         ASSERT_STR_EQ(ORIGIN->sni, names[i]);
     }
     ASSERT_INT_EQ(ORIGIN->connections, 2);
@@ -358,13 +336,13 @@ VIRTUAL_TEST(client_certificate_is_for_the_origin_alone)
     weft_client *client =
         client_of(WEFT_CLIENT(.ca_file = certs_ca(), .proxy = SAFELY, .follow_redirects = WEFT_ON,
                               .tls = WEFT_TLS(.cert_file = ours)));
-    ASSERT_INT_EQ(get(client, TO_ORIGIN, NULL), 200);
+    ASSERT_INT_EQ(get_by(client, TO_ORIGIN, NULL), 200);
     ASSERT_INT_EQ(ORIGIN->with_cert, 1);
     ASSERT_INT_EQ(OTHER->shaken, 1);
     ASSERT_INT_EQ(OTHER->with_cert, 0);
     ASSERT_INT_EQ(PROXY->with_cert, 0);
     /* A call that names the other server shows it, on a connection of its own. */
-    ASSERT_INT_EQ(get(client, "https://other.example/", NULL), 200);
+    ASSERT_INT_EQ(get_by(client, "https://other.example/", NULL), 200);
     ASSERT_INT_EQ(OTHER->with_cert, 1);
     weft_client_free(client);
     tls_world_end(&world);
@@ -384,8 +362,8 @@ VIRTUAL_TEST(client_certificate_is_shown_to_base_urls_origin_only)
     weft_client *client =
         client_of(WEFT_CLIENT(.ca_file = certs_ca(), .base_url = "https://origin.example/",
                               .tls = WEFT_TLS(.cert_file = ours)));
-    ASSERT_INT_EQ(get(client, "a", NULL), 200);
-    ASSERT_INT_EQ(get(client, "https://other.example/", NULL), 200);
+    ASSERT_INT_EQ(get_by(client, "a", NULL), 200);
+    ASSERT_INT_EQ(get_by(client, "https://other.example/", NULL), 200);
     ASSERT_INT_EQ(ORIGIN->with_cert, 1);
     ASSERT_INT_EQ(OTHER->with_cert, 0);
     weft_client_free(client);
@@ -421,15 +399,15 @@ VIRTUAL_TEST(second_connection_resumes_the_first_ones_session)
     tls_world_start(&world);
     const weft_request_options *once = WEFT_REQUEST(.headers = CLOSE);
     weft_client *client = client_of(WEFT_CLIENT(.ca_file = certs_ca()));
-    ASSERT_INT_EQ(get(client, TO_ORIGIN, once), 200);
-    ASSERT_INT_EQ(get(client, TO_ORIGIN, once), 200);
+    ASSERT_INT_EQ(get_by(client, TO_ORIGIN, once), 200);
+    ASSERT_INT_EQ(get_by(client, TO_ORIGIN, once), 200);
     ASSERT_INT_EQ(ORIGIN->shaken, 2);
     ASSERT_INT_EQ(ORIGIN->resumed, 1);
     weft_client_free(client);
     /* Another client has sessions of its own, and one that wants none has none. */
     client = client_of(WEFT_CLIENT(.ca_file = certs_ca(), .tls = WEFT_TLS(.no_resume = true)));
-    ASSERT_INT_EQ(get(client, TO_ORIGIN, once), 200);
-    ASSERT_INT_EQ(get(client, TO_ORIGIN, once), 200);
+    ASSERT_INT_EQ(get_by(client, TO_ORIGIN, once), 200);
+    ASSERT_INT_EQ(get_by(client, TO_ORIGIN, once), 200);
     ASSERT_INT_EQ(ORIGIN->shaken, 4);
     ASSERT_INT_EQ(ORIGIN->resumed, 1);
     weft_client_free(client);
@@ -458,9 +436,9 @@ VIRTUAL_TEST(session_of_one_name_is_not_anothers)
     tls_world_start(&world);
     const weft_request_options *once = WEFT_REQUEST(.headers = CLOSE);
     weft_client *client = client_of(WEFT_CLIENT(.ca_file = certs_ca()));
-    ASSERT_INT_EQ(get(client, TO_ORIGIN, once), 200);
+    ASSERT_INT_EQ(get_by(client, TO_ORIGIN, once), 200);
     ASSERT_INT_EQ(
-        get(client, TO_ORIGIN, WEFT_REQUEST(.headers = CLOSE, .server_name = "second.example")),
+        get_by(client, TO_ORIGIN, WEFT_REQUEST(.headers = CLOSE, .server_name = "second.example")),
         200);
     ASSERT_INT_EQ(ORIGIN->resumed, 0);
     weft_client_free(client);
