@@ -226,16 +226,6 @@ def apache_as_a_proxy_with_digest():
 
 
 NGINX = """
-daemon off;
-{user}
-pid nginx.pid;
-error_log stderr crit;
-worker_processes 1;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp;
-    uwsgi_temp_path tmp; scgi_temp_path tmp;
     gzip on;
     gzip_types text/plain;
     server {{
@@ -247,7 +237,6 @@ http {{
         root www;
         location /host {{ return 200 "$host $scheme $request_uri"; }}
     }}
-}}
 """
 
 
@@ -257,8 +246,7 @@ def nginx_behind_a_unix_socket():
     make_site()
     os.makedirs("tmp", exist_ok=True)
     port = peers.free_port()
-    user = "user root;" if os.geteuid() == 0 else ""
-    write("nginx.conf", NGINX.format(folder=os.getcwd(), port=port, user=user))
+    write("nginx.conf", peers.nginx_conf(NGINX.format(folder=os.getcwd(), port=port)))
     with running([program, "-p", ".", "-c", "nginx.conf"], port):
         rows = ok(drive(["http://any.example/host?x", "http://any.example/text.txt"],
                         unix_socket="nginx.socket"))

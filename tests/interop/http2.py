@@ -11,20 +11,7 @@ import peers
 import tap
 
 NGINX = """
-daemon off;
-{user}
-pid nginx.pid;
-error_log stderr crit;
-worker_processes 1;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
     default_type application/json;
-    client_body_temp_path tmp;
-    proxy_temp_path tmp;
-    fastcgi_temp_path tmp;
-    uwsgi_temp_path tmp;
-    scgi_temp_path tmp;
     {extra}
     server {{
         listen 127.0.0.1:{port} ssl http2;
@@ -32,7 +19,6 @@ http {{
         ssl_certificate_key key.pem;
         root www;
     }}
-}}
 """
 
 APACHE = """
@@ -162,9 +148,8 @@ def nginx(extra=""):
     program = tap.need("nginx")
     make_folder()
     port = peers.free_port()
-    user = "user root;" if os.geteuid() == 0 else ""
     with open("nginx.conf", "w", encoding="ascii") as file:
-        file.write(NGINX.format(port=port, user=user, extra=extra))
+        file.write(peers.nginx_conf(NGINX.format(port=port, extra=extra)))
     return running([program, "-p", ".", "-c", "nginx.conf"], f"https://localhost:{port}")
 
 

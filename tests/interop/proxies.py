@@ -207,23 +207,12 @@ def microsocks_asks_for_a_password():
 
 
 NGINX = """
-daemon off;
-{user}
-pid nginx.pid;
-error_log stderr crit;
-worker_processes 1;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp;
-    uwsgi_temp_path tmp; scgi_temp_path tmp;
     server {{
         listen 127.0.0.1:{port} ssl http2;
         ssl_certificate cert.pem;
         ssl_certificate_key key.pem;
         location / {{ return 200 "$server_protocol $host $request_uri"; }}
     }}
-}}
 """
 
 
@@ -234,8 +223,7 @@ def http2_goes_through_tunnels():
     os.makedirs("tmp", exist_ok=True)
     port = peers.free_port()
     over_tls = peers.free_port()
-    user = "user root;" if os.geteuid() == 0 else ""
-    write("nginx.conf", NGINX.format(port=port, user=user))
+    write("nginx.conf", peers.nginx_conf(NGINX.format(port=port)))
     more = f"https_port 127.0.0.1:{over_tls} tls-cert=cert.pem tls-key=key.pem"
     with running([program, "-p", ".", "-c", "nginx.conf"], port), squid(more=more) as one, \
             microsocks() as two:

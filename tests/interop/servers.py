@@ -12,20 +12,7 @@ import peers
 import tap
 
 NGINX = """
-daemon off;
-{user}
-pid nginx.pid;
-error_log stderr crit;
-worker_processes 1;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
     default_type application/json;
-    client_body_temp_path tmp;
-    proxy_temp_path tmp;
-    fastcgi_temp_path tmp;
-    uwsgi_temp_path tmp;
-    scgi_temp_path tmp;
     server {{
         listen 127.0.0.1:{port} ssl;
         ssl_certificate cert.pem;
@@ -33,7 +20,6 @@ http {{
         ssl_protocols {protocols};
         root www;
     }}
-}}
 """
 
 
@@ -63,10 +49,8 @@ def nginx(protocols="TLSv1.2 TLSv1.3"):
     make_folder()
     os.makedirs("tmp", exist_ok=True)
     port = peers.free_port()
-    # Its workers would otherwise change to a user who may not read this folder.
-    user = "user root;" if os.geteuid() == 0 else ""
     with open("nginx.conf", "w", encoding="ascii") as file:
-        file.write(NGINX.format(port=port, user=user, protocols=protocols))
+        file.write(peers.nginx_conf(NGINX.format(port=port, protocols=protocols)))
     process = subprocess.Popen([program, "-p", ".", "-c", "nginx.conf"],
                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:

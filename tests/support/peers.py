@@ -123,6 +123,26 @@ def free_port():
             return port
 
 
+def nginx_conf(http):
+    """For nginx in the foreground, with all of its files in the current folder; http: what stands in that section."""
+    # Its workers would otherwise change to a user who may not read this folder.
+    user = "user root;" if os.geteuid() == 0 else ""
+    return f"""
+daemon off;
+{user}
+pid nginx.pid;
+error_log stderr crit;
+worker_processes 1;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp;
+    uwsgi_temp_path tmp; scgi_temp_path tmp;
+{http}
+}}
+"""
+
+
 def make_ca(names="DNS:localhost,IP:127.0.0.1", days=2):
     """A private CA and a certificate of it, in the current folder: ca.pem, cert.pem, key.pem."""
     openssl = tap.need("openssl")
