@@ -11,7 +11,7 @@
 
 #include <weft.h>
 
-enum { PAIRS = 16 };
+#include "json_pairs.h"
 
 struct request {
     weft_pair headers[PAIRS];
@@ -20,29 +20,15 @@ struct request {
     weft_request_options options;
 };
 
-/* NULL where the object has no such member. */
-static const weft_pair *read_pairs(const json_t *object, const char *key, weft_pair pairs[PAIRS])
-{
-    const json_t *rows = json_object_get(object, key);
-    size_t n = json_array_size(rows);
-    memset(pairs, 0, PAIRS * sizeof *pairs);
-    for (size_t i = 0; i < n && i < PAIRS - 1; i++) {
-        const json_t *row = json_array_get(rows, i);
-        pairs[i].name = json_string_value(json_array_get(row, 0));
-        pairs[i].value = json_string_value(json_array_get(row, 1));
-    }
-    return rows != NULL ? pairs : NULL;
-}
-
 static void fill(const json_t *object, struct request *request)
 {
     const json_t *content = json_object_get(object, "content");
     memset(request, 0, sizeof *request);
     request->options = (weft_request_options){
         .size = sizeof request->options,
-        .headers = read_pairs(object, "headers", request->headers),
-        .params = read_pairs(object, "params", request->params),
-        .form = read_pairs(object, "form", request->form),
+        .headers = pairs_of(object, "headers", request->headers),
+        .params = pairs_of(object, "params", request->params),
+        .form = pairs_of(object, "form", request->form),
         .content = json_string_value(content),
         .content_len = json_string_length(content),
         .content_type = json_string_value(json_object_get(object, "content_type")),

@@ -9,25 +9,11 @@
 
 #include <weft.h>
 
-enum { PAIRS = 16 };
+#include "json_pairs.h"
 
 static const char *text_of(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
-}
-
-/* NULL where the object has no such member. */
-static const weft_pair *pairs_of(const json_t *object, const char *key, weft_pair pairs[PAIRS])
-{
-    const json_t *rows = json_object_get(object, key);
-    size_t n = json_array_size(rows);
-    memset(pairs, 0, PAIRS * sizeof *pairs);
-    for (size_t i = 0; i < n && i < PAIRS - 1; i++) {
-        const json_t *row = json_array_get(rows, i);
-        pairs[i].name = json_string_value(json_array_get(row, 0));
-        pairs[i].value = json_string_value(json_array_get(row, 1));
-    }
-    return rows != NULL ? pairs : NULL;
 }
 
 static int64_t wait_of(const json_t *object, const char *key, int64_t usual)
