@@ -6,6 +6,7 @@
  * streams, and where it takes bytes, one or two for how many.  What the server says is fed
  * in pieces.  At the end everything is let go of; memory and the counts must be as at first.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,11 +29,15 @@ struct fuzz {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void must(bool condition)
+static void must_hold(bool condition, const char *text, int line)
 {
-    if (!condition)
-        abort();
+    if (condition)
+        return;
+    fprintf(stderr, "line %d: it does not hold that %s\n", line, text);
+    abort();
 }
+
+#define must(condition) must_hold((condition), #condition, __LINE__)
 
 static uint8_t next(struct fuzz *fuzz)
 {
@@ -204,7 +209,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fetch(&fuzz, OUTPUT_MAX / 2);
         must(weft__h2_streams(fuzz.h2) == 0 && fuzz.h2->buffered == 0);
         must(fuzz.h2->error != 0 || weft__h2_is_balanced(fuzz.h2));
-        must(weft__list_is_empty(&fuzz.h2->streams) && fuzz.h2->window.grown == 0);
+        /* What was given up unsent may stay with nghttp2, see weft__h2_is_balanced(). */
+        must(fuzz.h2->error == 0 || weft__list_is_empty(&fuzz.h2->streams));
+        must(fuzz.h2->window.grown == 0);
     }
     weft__h2_free(fuzz.h2);
     weft__buf_done(&fuzz.out);

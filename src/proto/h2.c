@@ -371,9 +371,14 @@ uint64_t weft__h2_pings_answered(const struct weft__h2 *h2)
 
 bool weft__h2_is_balanced(const struct weft__h2 *h2)
 {
-    for (const struct weft__list *node = h2->streams.next; node != &h2->streams; node = node->next)
-        if (!WEFT__CONTAINER(node, struct weft__h2_stream, node)->closed)
+    for (const struct weft__list *node = h2->streams.next; node != &h2->streams;
+         node = node->next) {
+        const struct weft__h2_stream *stream = WEFT__CONTAINER(node, struct weft__h2_stream, node);
+        /* Given up before it left, it stays in nghttp2's queue until the peer allows a stream. */
+        bool queued = stream->over && !stream->sent;
+        if (!stream->closed && !queued)
             return false;
+    }
     /* What is credited is told to the peer once it is half a window. */
     int32_t owed = nghttp2_session_get_effective_recv_data_length(h2->session);
     return h2->active == 0 && h2->buffered == 0 && (uint32_t)owed <= h2->window.size / 2;
