@@ -7,7 +7,7 @@
  *   segments.c  a body of bytes, files and functions one behind another
  *   multipart.c forms with files
  *   call.c      one call: hops, attempts, deadlines
- *   pool.c      connections of one loop: slots, idle ones, who waits
+ *   pool_int.h  connections of one loop: slots, idle ones, who waits
  *   conn.c      one connection: dialling, its buffer, its errors
  *   conn_h1.c   one exchange over it
  *   h2_int.h    HTTP/2: connections that many calls use
