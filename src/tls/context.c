@@ -217,6 +217,8 @@ static int set_up(weft_tls *tls, const weft_tls_options *options)
     SSL_CTX_set_options(tls->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                       SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(tls->ctx, SSL_MODE_RELEASE_BUFFERS);
+    /* A server may ask for a certificate once it has seen the request (RFC 8446, section 4.6.2). */
+    SSL_CTX_set_post_handshake_auth(tls->ctx, !tls->server);
     set_sessions(tls, options->no_resume);
     int err = set_trust(tls, options);
     if (err == 0)

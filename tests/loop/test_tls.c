@@ -682,6 +682,34 @@ TASK_TEST(tls_key_update_is_answered_by_the_reader)
     weft_stream_free(b);
 }
 
+/* As Apache does for a folder that wants certificates. */
+TASK_TEST(tls_certificate_is_shown_when_it_is_asked_for_late)
+{
+    const char *ours = certs_make(CERT(.file = "late.pem", .usage = "clientAuth"));
+    const char *const all[] = {ours, NULL};
+    for (int i = 0; i < 2; i++) {
+        struct side a, b;
+        char data[8];
+        shake(client_of(WEFT_TLS(.ca_file = certs_ca(), .cert_file = all[i])), good_server(),
+              "localhost", &a, &b);
+        ASSERT_OK(a.err);
+        SSL *ssl = ((struct weft__tls_conn *)b.stream->self)->ssl;
+        ASSERT(SSL_CTX_load_verify_locations(SSL_get_SSL_CTX(ssl), certs_ca(), NULL) == 1);
+        ASSERT_OK(weft_stream_write(a.stream, "request", 7));
+        ASSERT_OK(weft_stream_read_exact(b.stream, data, 7));
+        SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+        ASSERT(SSL_verify_client_post_handshake(ssl) == 1 && SSL_do_handshake(ssl) == 1);
+        ASSERT_OK(weft_stream_write(b.stream, "answer", 6));
+        ASSERT_OK(weft_stream_read_exact(a.stream, data, 6));
+        ASSERT_OK(weft_stream_write(a.stream, "next", 4));
+        ASSERT_OK(weft_stream_read_exact(b.stream, data, 4));
+        X509 *shown = SSL_get1_peer_certificate(ssl);
+        ASSERT((shown != NULL) == (all[i] != NULL));
+        X509_free(shown);
+        end(&a, &b);
+    }
+}
+
 /* One record for a head and its body, not two. */
 TASK_TEST(tls_small_slices_share_a_record)
 {
