@@ -253,14 +253,26 @@ static int encrypt_to_proxy(struct weft__call *call, weft_stream **stream)
     return encrypt(call, tls, plain, call->way.proxy->host, stream);
 }
 
+/* A reset is a refusal as much as an end is: which of them is seen is chance. */
+static bool is_broken(int err)
+{
+    return err == -ECONNRESET || err == -EPIPE || err == -ETIMEDOUT || err == WEFT_ETRUNCATED;
+}
+
 /* To what the call needs there; 1: another connection to the proxy may do better. */
 static int ask_proxy(struct weft__call *call, const struct place *place, weft_stream *stream)
 {
     struct weft__way *way = &call->way;
-    if (weft__proxy_is_http(way->proxy))
-        return way->target == NULL ? through_http(call, place, stream) : 0;
-    way->phase = "in the SOCKS handshake";
-    return weft__socks_connect(way->proxy, stream, place->host, place->port);
+    int err = 0;
+    if (!weft__proxy_is_http(way->proxy)) {
+        way->phase = "in the SOCKS handshake";
+        err = weft__socks_connect(way->proxy, stream, place->host, place->port);
+    } else if (way->target == NULL) {
+        err = through_http(call, place, stream);
+    }
+    if (is_broken(err))
+        return weft__fail_prefix(WEFT_EPROXY, "the connection broke");
+    return err;
 }
 
 /* The same. */

@@ -230,9 +230,12 @@ int weft__proxy_challenged(struct weft__proxy *proxy, const weft_headers *header
     if (!found)
         return 0;
     pthread_mutex_lock(&proxy->lock);
+    /* The count of a nonce that is in use goes on: connections may share it. */
+    bool known = proxy->has_digest && strcmp(proxy->digest.nonce, best.nonce) == 0;
     if (proxy->has_digest)
-        weft__digest_done(&proxy->digest);
-    proxy->digest = best;
+        weft__digest_done(known ? &best : &proxy->digest);
+    if (!known)
+        proxy->digest = best;
     proxy->has_digest = true;
     pthread_mutex_unlock(&proxy->lock);
     return 1;
