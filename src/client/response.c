@@ -39,6 +39,7 @@ static int fill_h1(weft_response *response, const struct weft__conn *conn)
     response->version = head->minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
     response->content_length = head->content_length;
     weft__h1_body_init(&response->body, head->body, head->content_length, &response->trailers);
+    response->body.chunked.padded = true;
     int err = set_reason(response, head->reason);
     return err < 0 ? err : weft__h1_head_copy(head, &response->headers);
 }

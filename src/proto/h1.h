@@ -160,6 +160,7 @@ struct weft__chunked {
     unsigned state;
     unsigned line_len; /* of the present size line */
     unsigned digits;
+    bool padded; /* blanks may stand behind a size, where old servers have them */
 };
 
 /* trailers: keeps until done; fields are appended to it when the body is over. NULL: dropped. */

@@ -5,7 +5,8 @@
  * payload.  Only a trailer section is kept, until it is whole.  Chunk extensions are checked
  * by their grammar and dropped.  A size line is bounded, and so is the sum of all bytes in
  * size lines that their sizes do not need (extensions, leading zeros): a peer must not make
- * us read a gigabyte for a few bytes of body (Go's CVE-2023-39326).
+ * us read a gigabyte for a few bytes of body (Go's CVE-2023-39326).  Blanks between a size and
+ * its CR are no grammar, but some servers write sizes of fixed width: a client takes them.
  */
 #include <errno.h>
 #include <string.h>
@@ -164,6 +165,8 @@ static int size_byte(struct weft__chunked *chunked, char c)
         return invalid("where a chunk size must stand", c);
     if (state == SIZE)
         state = is_blank(c) ? BEFORE_SEMICOLON : after_item(c);
+    else if (state == BEFORE_SEMICOLON && c == '\r' && chunked->padded)
+        state = SIZE_LF;
     else if (state <= BEFORE_EQUALS)
         state = extension_name(state, c);
     else
