@@ -117,14 +117,17 @@ int parse_pair(const char *text, char separator, weft_pair *ret)
     return 0;
 }
 
+/* Whatever stands before "://" is meant as a scheme: a wrong one is an error, and no host. */
 static bool has_scheme(const char *text)
 {
-    size_t n = 0;
-    if (!is_alpha(text[0]))
-        return false;
-    while (is_alpha(text[n]) || is_digit(text[n]) || (text[n] && strchr("+-.", text[n])))
-        n++;
-    return !strncmp(text + n, "://", 3);
+    size_t n = strcspn(text, ":/?#@[");
+    return n > 0 && !strncmp(text + n, "://", 3);
+}
+
+/* "http:/host", as it comes out of a cleaned path: the slash is told apart by the library. */
+static bool lacks_a_slash(const char *text)
+{
+    return !strncasecmp(text, "http:/", 6) || !strncasecmp(text, "https:/", 7);
 }
 
 static bool is_loopback(const char *text)
@@ -147,7 +150,9 @@ static bool is_loopback(const char *text)
 int complete_url(const char *text, char **ret)
 {
     const char *before = "https://";
-    if (has_scheme(text)) {
+    if (!strncmp(text, "://", 3))
+        text += 3;
+    if (has_scheme(text) || lacks_a_slash(text)) {
         before = "";
     } else if (text[0] == ':' && text[1] != ':') {
         before = "http://localhost";

@@ -42,6 +42,7 @@ def bad_url():
     fails(2, ["http://h:99999/"], "http://h:99999/")
     fails(2, ["http://"], "http://")
     fails(2, "ftp://h/: a URL begins with http:// or https://, not ftp:", "ftp://h/")
+    fails(2, ["ht!tp://h/", "no scheme"], "ht!tp://h/")
 
 
 @tap.test

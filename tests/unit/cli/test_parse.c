@@ -98,6 +98,13 @@ TEST(url_without_scheme_is_https_unless_local)
         {":8000/users", "http://localhost:8000/users"},
         {":/users", "http://localhost/users"},
         {"example.com/?next=http://x/", "https://example.com/?next=http://x/"},
+        {"ht!tp://x", "ht!tp://x"},
+        {"1http://x/y", "1http://x/y"},
+        {"http:/x", "http:/x"},
+        {"HTTPS:/x/y", "HTTPS:/x/y"},
+        {"http:8080", "https://http:8080"},
+        {"://example.com/", "https://example.com/"},
+        {"://localhost/", "http://localhost/"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *url;
