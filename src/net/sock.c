@@ -25,6 +25,7 @@ enum {
     DIRECT_MIN = 16 * 1024,      /* slices of a large write below this are copied */
     OP_MAX = 1024 * 1024 * 1024, /* bytes of one operation */
     CLOSE_SECONDS = 60,          /* of a close without a write time-out */
+    LOOKS = 4,                   /* in a write time-out, whether something moves */
 };
 
 struct sock {
@@ -196,22 +197,36 @@ static int unsent(const struct sock *sock)
     return weft__sys_unsent(sock->endpoint.fd.fd);
 }
 
+/*
+ * How long to wait before it is looked whether anything moves: a part of the time-out, so that one
+ * that began while something still moved is not twice as long.
+ */
+static int64_t look_after(const struct sock *sock, int64_t quiet)
+{
+    int64_t timeout = sock->write_timeout;
+    int64_t left = timeout - quiet;
+    int64_t part = timeout / LOOKS > 0 ? timeout / LOOKS : 1;
+    return timeout == WEFT_FOREVER ? timeout : part < left ? part : left;
+}
+
 /* Waits until the send that flies has ended. */
 static int wait_sent(struct sock *sock)
 {
     struct weft__waiter waiter;
-    for (;;) {
+    for (int64_t quiet = 0;;) {
         sock->endpoint.fd.loop->hurry = true;
         if (sock->write_timeout == WEFT_FOREVER)
             return (int)weft__waitq_wait(&sock->waiters, &waiter, "write");
         int before = unsent(sock);
+        int64_t wait = look_after(sock, quiet);
         weft_scope scope;
-        weft_scope_enter(&scope, sock->write_timeout);
+        weft_scope_enter(&scope, wait);
         int err = (int)weft__waitq_wait(&sock->waiters, &waiter, "write");
         err = weft_scope_exit(&scope, err);
         if (err != -ETIMEDOUT)
             return err;
-        if (unsent(sock) == before)
+        quiet = unsent(sock) == before ? quiet + wait : 0;
+        if (quiet >= sock->write_timeout)
             return fail_timeout(sock, WEFT_EWRITE_TIMEOUT, "write to", sock->write_timeout);
     }
 }
@@ -269,25 +284,28 @@ static int copy(struct sock *sock, const weft_slice *slices, size_t n)
 static int send_direct(struct sock *sock, const char *data, size_t len, bool *ret_begun)
 {
     struct weft__op *op = &sock->send;
+    int64_t quiet = 0;
     int err = wait_room(sock, HIGH + 1);
     while (err == 0 && len > 0) {
         int before = unsent(sock);
+        int64_t wait = look_after(sock, quiet);
         op->kind = WEFT__OP_SEND;
         op->fd = &sock->endpoint.fd;
         op->data = (void *)(uintptr_t)data;
         op->len = len < OP_MAX ? len : OP_MAX;
         op->progress = 0;
-        int64_t n = weft__op_run(op, sock->write_timeout);
+        int64_t n = weft__op_run(op, wait);
         size_t sent = n >= 0 ? (size_t)n : op->progress;
         *ret_begun = *ret_begun || sent > 0;
         data += sent;
         len -= sent;
+        quiet = sent == 0 && unsent(sock) == before ? quiet + wait : 0;
         if (n >= 0)
             continue;
         if (n != -ETIMEDOUT || !op->timed_out) {
             sock->lost = (int)n;
             err = fail_op(sock, "write to", (int)n);
-        } else if (sent == 0 && unsent(sock) == before)
+        } else if (quiet >= sock->write_timeout)
             err = fail_timeout(sock, WEFT_EWRITE_TIMEOUT, "write to", sock->write_timeout);
     }
     return err;
