@@ -186,7 +186,10 @@ typedef struct weft_request_options {
     int64_t low_speed_time;   /* WEFT_FOREVER: the speed is not looked at */
     const char *upgrade; /* "websocket": asks to go on by this protocol. Where the server agrees the
                             response has status 101, and its connection may be had by
-                            weft_response_take_stream(); otherwise it is one as any other */
+                            weft_response_take_stream(); otherwise it is one as any other. Over
+                            HTTP/2 the status is 200 (RFC 8441): a GET to one protocol goes so
+                            where a connection that is there has said that the server takes it, or
+                            http1 is off; where it then does not: WEFT_EREMOTE_PROTOCOL */
 } weft_request_options;
 #define WEFT_IDEMPOTENCY_AUTO ""
 #define WEFT_REQUEST(...)     WEFT_OPTIONS(weft_request_options, __VA_ARGS__)
@@ -241,7 +244,7 @@ typedef enum weft_client_closing {
  *
  * Idle connections are closed, calls that wait for a connection and all later ones fail with
  * WEFT_ECLIENT_CLOSED.  Only calls of this thread's loop are waited for, and streamed responses
- * until they are freed; those of other threads' loops are told.  A second call does nothing.
+ * and streams of HTTP/2 that were taken, until they are freed; those of other threads' loops are told.  A second call does nothing.
  *
  * Suspends: yes with WEFT_CLOSE_DRAIN, until the last call has ended.
  * Cancel:   -ECANCELED; it is closed, and the calls go on.

@@ -122,13 +122,19 @@ WEFT_API int weft_response_link(const weft_response *response, const char *rel, 
 
 /**
  * weft_response_take_stream() - go on by another protocol over the response's connection
- * @response: borrows. Of status 101, which .upgrade asked for, or of 2xx to CONNECT.
+ * @response: borrows. Of status 101, which .upgrade asked for, or of 2xx to CONNECT; over HTTP/2 of
+ *            2xx to either.
  * @ret:      gives, free with weft_stream_free().
  *
  * Bytes that came behind the head are read first.  The stream has no time-outs and does not belong
  * to the client any more: its place in the pool is free.  With .limits of the client, which may
  * bound its bandwidth, it must not outlive those.  Where it is not taken, the connection ends with
  * the response.
+ *
+ * Over HTTP/2 it is one stream of a connection that goes on, and in use until it is freed, for
+ * which WEFT_CLOSE_DRAIN waits; WEFT_CLOSE_ABORT fails it with WEFT_ECLIENT_CLOSED.  Its end is
+ * that of one direction.  To be closed or freed while the other one is open resets it (CANCEL); a
+ * reset by the server is WEFT_EREMOTE_PROTOCOL, whose message names the code.
  *
  *     err = weft_client_request(client, "CONNECT", "http://proxy:3128/",
  *                               WEFT_REQUEST(.target = "example.org:22"), &response);

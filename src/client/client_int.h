@@ -91,6 +91,7 @@ enum weft__http { WEFT__HTTP_1, WEFT__HTTP_ANY, WEFT__HTTP_2 };
 
 struct weft__pool;
 struct weft__h2_conn;
+struct weft__h2_request;
 struct weft__decoder;
 struct weft__iter;
 
@@ -670,8 +671,14 @@ bool weft__upgrade_wanted(const struct weft__call *call);
 bool weft__upgrade_is_good(const struct weft__call *call, const struct weft__h1_head *head);
 /* The fields that ask for it. */
 int weft__upgrade_set_fields(struct weft__call *call);
-/* After this head the connection is not HTTP's any more. */
-bool weft__upgrade_is_tunnel(const struct weft__call *call, const struct weft__h1_head *head);
+/* After the head that conn has, it is not HTTP's any more. */
+bool weft__upgrade_is_tunnel(const struct weft__call *call, const struct weft__conn *conn);
+/* It cannot be said in HTTP/2. */
+bool weft__upgrade_needs_h1(const struct weft__call *call);
+/* Over HTTP/2 the server must have said that it takes such a request. */
+bool weft__upgrade_names_protocol(const struct weft__call *call);
+/* Makes an HTTP/2 request that asks for it, where the call does. */
+void weft__upgrade_set_request(const struct weft__call *call, struct weft__h2_request *request);
 /* The fields of the request that the response answers. */
 int weft__response_keep_request(weft_response *response, struct weft__call *call);
 void weft__response_drop_request(weft_response *response);

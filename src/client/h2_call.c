@@ -61,6 +61,10 @@ static int wait_event(struct weft__light *light, int64_t timeout, const char *wh
 void weft__h2_on_stream(struct weft__h2_stream *stream, void *owner)
 {
     struct weft__light *light = owner;
+    if (light->tunnel != NULL) {
+        weft__tunnel_event(light->tunnel);
+        return;
+    }
     if (light->uploading != NULL && (weft__h2_status(stream) >= 300 || weft__h2_is_ended(stream) ||
                                      weft__h2_stream_error(stream) != 0)) {
         light->early = true;
@@ -104,19 +108,31 @@ static bool is_untouched(const struct weft__light *light)
     return light->stream == NULL || weft__h2_is_unprocessed(light->stream);
 }
 
+static bool wants_h1(const struct weft__light *light)
+{
+    return light->stream == NULL ? light->unfit
+                                 : weft__h2_reset_code(light->stream) == WEFT__H2_HTTP_1_1_REQUIRED;
+}
+
+/* What is refused to a tunnel is not refused to requests. */
+static bool go_by_h1(struct weft__call *call, struct weft__conn *conn)
+{
+    if (weft__upgrade_wanted(call))
+        return weft__way_use_h1(call) == 0;
+    call->way.refused_h2 = true;
+    weft__pool_h2_leave(conn);
+    return true;
+}
+
 bool weft__h2_may_repeat(struct weft__call *call, struct weft__conn *conn, int err)
 {
     const struct weft__light *light = weft__light_of(conn);
-    if (err == -ECANCELED || err == -ENOMEM || conn->pool == NULL || conn->pool->closed ||
-        weft__h2_is_calmed(conn->shared->h2))
+    if (err == -ECANCELED || err == -ENOMEM || err == WEFT_EREAD_TIMEOUT || conn->pool == NULL ||
+        conn->pool->closed || weft__h2_is_calmed(conn->shared->h2))
         return false;
-    if (light->stream != NULL && weft__h2_reset_code(light->stream) == WEFT__H2_HTTP_1_1_REQUIRED &&
-        conn->pool->client->http == WEFT__HTTP_ANY) {
-        call->way.refused_h2 = true;
-        weft__pool_h2_leave(conn);
-        return true;
-    }
-    return is_untouched(light);
+    if (wants_h1(light) && conn->pool->client->http == WEFT__HTTP_ANY)
+        return go_by_h1(call, conn);
+    return is_untouched(light) && !light->unfit;
 }
 
 /* ---- reading ---- */
@@ -326,19 +342,23 @@ static int await_continue(struct weft__light *light, const struct weft__call *ca
 static int open_stream(struct weft__light *light, const struct weft__call *call)
 {
     struct weft__h2_conn *shared = light->conn.shared;
-    const struct weft__h2_request request = {
+    struct weft__h2_request request = {
         .method = call->method,
         .scheme = weft_url_scheme(call->url),
         .authority = weft_url_authority(call->url),
         .path = weft__way_target(call),
         .headers = weft__way_headers(call),
         .has_body = call->has_body,
-        .sized = !call->reads_body || call->source.sized,
+        .sized = call->has_body && (!call->reads_body || call->source.sized),
         .length = call->reads_body ? call->source.size : call->body_len,
     };
+    weft__upgrade_set_request(call, &request);
+    int err = request.protocol != NULL ? weft__tunnel_await(light, call) : 0;
+    if (err < 0)
+        return err;
     if (shared->ended)
         return weft__fail(WEFT_EDISCONNECTED, "the connection ended before the request was sent");
-    int err = weft__h2_open(shared->h2, &request, light, &light->stream);
+    err = weft__h2_open(shared->h2, &request, light, &light->stream);
     if (err < 0)
         return err;
     shared->n_pending--;
@@ -377,6 +397,7 @@ int weft__h2_exchange(struct weft__conn *conn, struct weft__call *call, bool *re
     light->call = call;
     light->wanted = false;
     light->early = false;
+    light->unfit = false;
     call->framed = false;
     int err = open_stream(light, call);
     if (err < 0) {

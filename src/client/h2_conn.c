@@ -254,7 +254,9 @@ static void ping_due(struct weft__timer *timer)
 
 static void on_changed(void *userdata)
 {
-    weft__h2c_kick(userdata);
+    struct weft__h2_conn *shared = userdata;
+    weft__h2c_kick(shared);
+    weft__waitq_wake_all(&shared->asking, 0);
 }
 
 static int spawn(struct weft__h2_conn *shared, weft_fn fn, const char *name)
@@ -317,6 +319,7 @@ int weft__h2c_new(struct weft__conn *slot, struct weft__h2_conn **ret)
     shared->heard = slot->opened_at;
     shared->ping.fire = ping_due;
     weft__list_init(&shared->lights);
+    weft__list_init(&shared->asking);
     weft__buf_init(&shared->out, SIZE_MAX);
     shared->stream = slot->stream;
     shared->slot = slot;

@@ -1,9 +1,10 @@
 /*
  * h2_int.h - HTTP/2 in the client: one connection that many calls use.
  *
- *   h2_conn.c  the connection: who reads it, who writes it, its end
- *   h2_call.c  one exchange over a stream of it
- *   pool_h2.c  who gets a stream, who waits for one
+ *   h2_conn.c    the connection: who reads it, who writes it, its end
+ *   h2_call.c    one exchange over a stream of it
+ *   h2_tunnel.c  ... which goes on by another protocol
+ *   pool_h2.c    who gets a stream, who waits for one
  *
  * The connection takes one slot of the pool, which counts among all others.  What a call holds
  * is a light struct weft__conn with a stream instead of a connection of its own; it takes no
@@ -23,6 +24,7 @@ struct weft__h2_conn {
     struct weft__list of_pool; /* in pool->shared */
     struct weft__list node;    /* in origin->shared, while it takes streams */
     struct weft__list lights;
+    struct weft__list asking; /* who waits for the server's settings */
     size_t n_lights;
     size_t n_pending; /* lights without a stream yet */
     size_t n_tasks;
@@ -55,11 +57,13 @@ struct weft__light {
     size_t held;                   /* bytes of the present piece, not given back yet */
     size_t seen;                   /* bytes that stood unread when they were last looked at */
     const struct weft__call *call; /* until its final response has come */
+    struct weft__tunnel *tunnel;   /* what it has become; NULL: a response */
     int interim_error;             /* of the caller's function that saw one */
     unsigned interim;              /* 1xx responses so far */
     bool parked;
     bool wanted; /* 100 has come */
     bool early;  /* the final answer came before the body was sent */
+    bool unfit;  /* the server takes no request to go on by another protocol */
 };
 
 static inline struct weft__light *weft__light_of(struct weft__conn *conn)
@@ -105,6 +109,15 @@ bool weft__h2_has_unread(struct weft__conn *conn);
 /* As weft__decode. */
 int64_t weft__h2_decode(weft_response *response, char *out, size_t out_len);
 
+/* ---- a stream that is the caller's ---- */
+
+/* Before an extended CONNECT: 0 once the server has said that it takes one. */
+int weft__tunnel_await(struct weft__light *light, const struct weft__call *call);
+/* Has the light from then on; on failure nothing has happened. */
+int weft__tunnel_new(struct weft__light *light, weft_stream **ret);
+/* Something has changed for its stream. */
+void weft__tunnel_event(struct weft__tunnel *tunnel);
+
 /* ---- the pool's part ---- */
 
 /* A light, if a connection of the origin has room for one more stream; else NULL. */
@@ -115,6 +128,8 @@ void weft__pool_put_light(struct weft__conn *conn);
 void weft__pool_h2_changed(struct weft__h2_conn *shared);
 /* The connection in the slot has ended by itself. */
 void weft__pool_h2_lost(struct weft__conn *slot);
+/* Has a connection of the origin said that it takes an extended CONNECT? */
+bool weft__pool_takes_protocol(const struct weft__pool *pool, const weft_url *url, const char *way);
 /* No more streams on the connection of this light. */
 void weft__pool_h2_leave(struct weft__conn *conn);
 /* Streams for those who wait, as far as there are any. */

@@ -71,6 +71,7 @@ static struct weft__conn *light_begin(struct weft__light *light, struct weft__h2
     conn->permit_of = NULL;
     conn->refused = false;
     light->stream = NULL;
+    light->tunnel = NULL;
     weft__buf_init(&light->aside, WEFT__LIMIT_H2_ASIDE);
     conn->origin->users++;
     conn->pool->n_lights++;
@@ -194,6 +195,21 @@ int weft__pool_take_stream(struct weft__pool *pool, struct weft__origin *origin,
     weft__pool_give_streams(pool, origin);
     shared = roomy(origin);
     return shared != NULL ? light_new(shared, ret) : 0;
+}
+
+bool weft__pool_takes_protocol(const struct weft__pool *pool, const weft_url *url, const char *way)
+{
+    bool secure = strcmp(weft_url_scheme(url), "https") == 0;
+    for (struct weft__list *node = pool->shared.next; node != &pool->shared; node = node->next) {
+        struct weft__h2_conn *shared = WEFT__CONTAINER(node, struct weft__h2_conn, of_pool);
+        if (weft__list_is_empty(&shared->node) || !weft__h2_takes_protocol(shared->h2))
+            continue;
+        const struct weft__origin *origin = shared->slot->origin;
+        if (origin->port == weft_url_port(url) && origin->secure == secure &&
+            strcmp(origin->host, weft_url_host(url)) == 0 && strcmp(origin->way, way) == 0)
+            return true;
+    }
+    return false;
 }
 
 void weft__pool_give_streams(struct weft__pool *pool, struct weft__origin *origin)

@@ -458,14 +458,14 @@ int weft__request_init(struct weft__call *call, const char *url)
         err = merge_settings(&call->settings, call->options);
     if (err == 0)
         err = check_target(call->options->target);
-    if (err == 0)
-        err = weft__upgrade_check(call);
     if (err == 0 && url == NULL)
         err = weft__fail(-EINVAL, "a request without a URL");
     if (err == 0)
         err = set_url(call, url);
     if (err == 0)
         err = weft__body_init(call);
+    if (err == 0)
+        err = weft__upgrade_check(call);
     if (err == 0 && has_userinfo(call->url))
         err = take_userinfo(call);
     if (err == 0)

@@ -102,7 +102,7 @@ int weft__response_new(struct weft__conn *conn, struct weft__call *call, bool re
     }
     memset(response, 0, offsetof(weft_response, headers));
     response->conn = conn;
-    response->tunnel = weft__upgrade_is_tunnel(call, &conn->head);
+    response->tunnel = weft__upgrade_is_tunnel(call, conn);
     response->reusable = reusable && !response->tunnel;
     int err = fill(response, conn, call);
     if (err < 0) {

@@ -3,13 +3,17 @@
  *
  * After a 101 that was asked for, or a 2xx to CONNECT, the connection is the caller's to take:
  * it leaves its slot for good, and the slot is free.  Bytes that came behind the head come first.
+ *
+ * Over HTTP/2 it is a stream that goes on (RFC 9113 8.5), and an upgrade is a CONNECT that names
+ * the protocol (RFC 8441).  Which servers take that is known by their settings alone, so where
+ * HTTP/1.1 is on, an upgrade goes by that unless a connection that is there has said so.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/str.h"
-#include "client/client_int.h"
+#include "client/h2_int.h"
 #include "proto/host.h"
 #include "stream/stream_int.h"
 
@@ -25,14 +29,35 @@ bool weft__upgrade_wanted(const struct weft__call *call)
     return call->options->upgrade != NULL || is_connect(call);
 }
 
+static bool names_one(const char *protocols)
+{
+    struct weft__text rest = {protocols, strlen(protocols)};
+    struct weft__text one;
+    return weft__list_next(&rest, &one) && one.len == strlen(protocols);
+}
+
+bool weft__upgrade_needs_h1(const struct weft__call *call)
+{
+    if (!weft__upgrade_wanted(call))
+        return false;
+    return call->has_body || (!is_connect(call) && (strcmp(call->method, "GET") != 0 ||
+                                                    !names_one(call->options->upgrade)));
+}
+
+bool weft__upgrade_names_protocol(const struct weft__call *call)
+{
+    return call->options->upgrade != NULL && !is_connect(call);
+}
+
 int weft__upgrade_check(struct weft__call *call)
 {
     const char *target = call->options->target;
     size_t host_len;
     int port = -1;
-    if (weft__upgrade_wanted(call) && call->client->http == WEFT__HTTP_2)
+    if (weft__upgrade_needs_h1(call) && call->client->http == WEFT__HTTP_2)
         return weft__fail(WEFT_ELOCAL_PROTOCOL,
-                          "upgrade and CONNECT are of HTTP/1.1, which http1 has switched off");
+                          "http1 is switched off: only a GET to one protocol, or a CONNECT, both "
+                          "without a body, can go on by another protocol over HTTP/2");
     if (!is_connect(call))
         return 0;
     if (target == NULL || !weft__host_port_is_valid(target, strlen(target), &host_len, &port) ||
@@ -52,6 +77,21 @@ int weft__upgrade_set_fields(struct weft__call *call)
         return 0;
     int err = weft_headers_set(&call->own, "Connection", "Upgrade");
     return err == 0 ? weft_headers_set(&call->own, "Upgrade", protocol) : err;
+}
+
+void weft__upgrade_set_request(const struct weft__call *call, struct weft__h2_request *request)
+{
+    if (!weft__upgrade_wanted(call))
+        return;
+    request->method = "CONNECT";
+    request->has_body = true;
+    request->sized = false;
+    if (weft__upgrade_names_protocol(call)) {
+        request->protocol = call->options->upgrade;
+        return;
+    }
+    request->scheme = NULL;
+    request->authority = call->options->target;
 }
 
 /* ---- the answer ---- */
@@ -85,9 +125,12 @@ bool weft__upgrade_is_good(const struct weft__call *call, const struct weft__h1_
     return any;
 }
 
-bool weft__upgrade_is_tunnel(const struct weft__call *call, const struct weft__h1_head *head)
+bool weft__upgrade_is_tunnel(const struct weft__call *call, const struct weft__conn *conn)
 {
-    return head->status == 101 || (is_connect(call) && head->status / 100 == 2);
+    bool success = conn->head.status / 100 == 2;
+    if (conn->light)
+        return success && weft__upgrade_wanted(call);
+    return conn->head.status == 101 || (success && is_connect(call));
 }
 
 /* ---- the stream ---- */
@@ -201,6 +244,20 @@ static int make_stream(const struct weft__conn *conn, weft_stream **ret)
     return err;
 }
 
+/* The slot is free. */
+static int take_connection(struct weft__conn *conn, weft_stream **ret)
+{
+    int err = make_stream(conn, ret);
+    if (err < 0)
+        return err;
+    weft_stream_set_timeout(*ret, WEFT_FOREVER, WEFT_FOREVER);
+    conn->stream = NULL;
+    weft__conn_info_unref(conn->info);
+    conn->info = NULL;
+    weft__pool_drop(conn);
+    return 0;
+}
+
 int weft_response_take_stream(weft_response *response, weft_stream **ret)
 {
     struct weft__conn *conn = response->conn;
@@ -208,18 +265,14 @@ int weft_response_take_stream(weft_response *response, weft_stream **ret)
     if (!response->tunnel)
         return weft__fail(-EINVAL, "the response has not given its connection away: status %d",
                           response->status);
-    if (conn == NULL || conn->stream == NULL)
+    if (conn == NULL || (conn->stream == NULL && !conn->light))
         return weft__fail(WEFT_ECLOSED, "the connection of the response was closed or taken");
-    int err = make_stream(conn, &stream);
+    int err = conn->light ? weft__tunnel_new(weft__light_of(conn), &stream)
+                          : take_connection(conn, &stream);
     if (err < 0)
         return err;
-    weft_stream_set_timeout(stream, WEFT_FOREVER, WEFT_FOREVER);
-    conn->stream = NULL;
-    weft__conn_info_unref(conn->info);
-    conn->info = NULL;
     response->conn = NULL;
     response->elapsed = weft_now() - response->started;
-    weft__pool_drop(conn);
     *ret = stream;
     return 0;
 }

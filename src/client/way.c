@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "client/client_int.h"
+#include "client/h2_int.h"
 
 /* ---- the environment ---- */
 
@@ -276,6 +276,26 @@ static int set_key(struct weft__call *call)
     return way->key != NULL ? 0 : weft__fail_nomem();
 }
 
+int weft__way_use_h1(struct weft__call *call)
+{
+    struct weft__way *way = &call->way;
+    way->only_h1 = true;
+    weft__free(way->own_key);
+    way->own_key = NULL;
+    return set_key(call);
+}
+
+/* By HTTP/1.1, unless it is known that the server takes it over HTTP/2 too. */
+static int choose_for_upgrade(struct weft__call *call)
+{
+    const struct weft__way *way = &call->way;
+    if (call->client->http != WEFT__HTTP_ANY || way->only_h1 ||
+        !weft__upgrade_names_protocol(call) ||
+        weft__pool_takes_protocol(call->pool, call->url, way->key))
+        return 0;
+    return weft__way_use_h1(call);
+}
+
 /*
  * RFC 9112 3.2.2: a proxy that forwards is given the whole URL.  One that is to connect elsewhere
  * can only be told so by CONNECT; and who wants nothing but HTTP/2 goes through a tunnel too, as
@@ -347,7 +367,7 @@ int weft__way_enter(struct weft__call *call)
     const weft_client *client = call->client;
     const char *server_name = call->options->server_name;
     *way = (struct weft__way){.key = ""};
-    way->only_h1 = client->http != WEFT__HTTP_1 && weft__upgrade_wanted(call);
+    way->only_h1 = client->http != WEFT__HTTP_1 && weft__upgrade_needs_h1(call);
     int err = choose(call);
     if (err == 0 && strcmp(weft_url_scheme(call->url), "https") == 0) {
         bool home = is_home(call);
@@ -357,6 +377,8 @@ int weft__way_enter(struct weft__call *call)
     }
     if (err == 0)
         err = set_key(call);
+    if (err == 0)
+        err = choose_for_upgrade(call);
     if (err == 0)
         err = set_target(call);
     if (err == 0)

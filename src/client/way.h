@@ -153,6 +153,8 @@ struct weft__way {
 /* Chooses for the call's URL; every way is left again. */
 int weft__way_enter(struct weft__call *call);
 void weft__way_leave(struct weft__call *call);
+/* The next attempt of the hop is not for HTTP/2. */
+int weft__way_use_h1(struct weft__call *call);
 /* Does connect_to say that connections for this URL go elsewhere? */
 bool weft__way_is_elsewhere(const struct weft__ways *ways, const weft_url *url);
 /* What goes into the request line and the head. */

@@ -343,6 +343,17 @@ size_t weft__h2_streams_max(const struct weft__h2 *h2)
     return h2->streams_max;
 }
 
+bool weft__h2_is_greeted(const struct weft__h2 *h2)
+{
+    return h2->greeted;
+}
+
+bool weft__h2_takes_protocol(const struct weft__h2 *h2)
+{
+    return nghttp2_session_get_remote_settings(h2->session,
+                                               NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}
+
 size_t weft__h2_streams(const struct weft__h2 *h2)
 {
     return h2->active;

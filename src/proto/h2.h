@@ -86,6 +86,10 @@ size_t weft__h2_streams(const struct weft__h2 *h2);
 bool weft__h2_is_leaving(const struct weft__h2 *h2);
 /* Why the connection has ended, 0 while it has not; its message is set. */
 int weft__h2_error(const struct weft__h2 *h2);
+/* The peer's SETTINGS have come. */
+bool weft__h2_is_greeted(const struct weft__h2 *h2);
+/* And they allow an extended CONNECT (RFC 8441 3). */
+bool weft__h2_takes_protocol(const struct weft__h2 *h2);
 /* The peer's GOAWAY said so: asking again on a new connection at once makes it worse. */
 bool weft__h2_is_calmed(const struct weft__h2 *h2);
 /* PING; answered counts up when its answer has come. */
@@ -100,8 +104,9 @@ bool weft__h2_is_balanced(const struct weft__h2 *h2);
 
 struct weft__h2_request {
     const char *method;
-    const char *scheme;    /* NULL: a CONNECT without :scheme and :path */
-    const char *authority; /* a Host of headers wins, and is not sent */
+    const char *protocol;  /* of an extended CONNECT (RFC 8441 4); NULL: it is none */
+    const char *scheme;    /* NULL: a CONNECT without :scheme and :path, to authority */
+    const char *authority; /* otherwise a Host of headers wins, which is never sent itself */
     const char *path;
     const weft_headers *headers; /* names in any case; those of a connection are left out */
     bool has_body;
@@ -152,6 +157,8 @@ size_t weft__h2_take(struct weft__h2_stream *stream);
 size_t weft__h2_unread(const struct weft__h2_stream *stream);
 /* The response is whole; there may be unread data. */
 bool weft__h2_is_ended(const struct weft__h2_stream *stream);
+/* It counts no more: whole in both directions, failed or reset. */
+bool weft__h2_is_over(const struct weft__h2_stream *stream);
 /*
  * Why it ended before that, 0: it did not; the message is set anew by each call.
  * WEFT_EREMOTE_PROTOCOL for a reset by the peer, WEFT_EHEADER_TOO_LARGE, WEFT_ETRUNCATED,
@@ -165,5 +172,6 @@ bool weft__h2_is_unprocessed(const struct weft__h2_stream *stream);
  * HTTP_1_1_REQUIRED also where a GOAWAY said so.
  */
 uint32_t weft__h2_reset_code(const struct weft__h2_stream *stream);
+const char *weft__h2_code_name(uint32_t code);
 
 #endif

@@ -116,6 +116,7 @@ struct weft__h2 {
     bool told;          /* of output that was not fetched yet */
     size_t streams_max; /* of the peer */
     bool settled;       /* the peer knows our SETTINGS */
+    bool greeted;       /* the peer's have come */
     bool left;          /* our GOAWAY */
     bool exhausted;     /* no ids any more */
     bool goaway;        /* the peer's */
@@ -145,10 +146,6 @@ int weft__h2_found(struct weft__h2 *h2, uint32_t code, int err, const char *form
 void weft__h2_end(struct weft__h2 *h2, int err, bool goaway, uint32_t code, const char *text);
 /* Ends the connection if something was found, or if nghttp2 returned an error. */
 void weft__h2_settle(struct weft__h2 *h2, int64_t result);
-
-/* ---- h2_error.c ---- */
-
-const char *weft__h2_code_name(uint32_t code);
 
 /* ---- h2_stream.c ---- */
 

@@ -191,9 +191,10 @@ static void on_settings(struct weft__h2 *h2)
 {
     size_t max =
         nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    if (max != h2->streams_max)
+    if (max != h2->streams_max || !h2->greeted)
         h2->changed = true;
     h2->streams_max = max;
+    h2->greeted = true;
 }
 
 static int on_ping(struct weft__h2 *h2, const nghttp2_ping *ping)

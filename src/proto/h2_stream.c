@@ -9,7 +9,7 @@
 #include "proto/h2_int.h"
 
 enum {
-    PSEUDO_FIELDS = 4,
+    PSEUDO_FIELDS = 5,
     FIELD_OVERHEAD = 32,      /* RFC 9113 6.5.2 */
     SPARE_BUFFER = 16 * 1024, /* larger ones are not kept */
 };
@@ -176,6 +176,8 @@ static void add_pseudo(struct field_list *list, const char *name, const char *va
 static const char *find_authority(const struct weft__h2_request *request)
 {
     const weft_headers *headers = request->headers;
+    if (request->scheme == NULL)
+        return request->authority;
     for (size_t i = 0; headers != NULL && i < headers->len; i++)
         if (is_name(weft__header_name(headers, i), headers->entries[i].name_len, "host"))
             return weft__header_value(headers, i);
@@ -205,6 +207,7 @@ static int list_fields(struct weft__h2 *h2, const struct weft__h2_request *reque
         return err;
     *list = (struct field_list){.fields = h2->fields};
     add_pseudo(list, ":method", request->method);
+    add_pseudo(list, ":protocol", request->protocol);
     add_pseudo(list, ":scheme", request->scheme);
     add_pseudo(list, ":authority", find_authority(request));
     if (request->scheme != NULL)
@@ -454,6 +457,11 @@ size_t weft__h2_unread(const struct weft__h2_stream *stream)
 bool weft__h2_is_ended(const struct weft__h2_stream *stream)
 {
     return stream->ended;
+}
+
+bool weft__h2_is_over(const struct weft__h2_stream *stream)
+{
+    return stream->over;
 }
 
 bool weft__h2_is_unprocessed(const struct weft__h2_stream *stream)

@@ -166,3 +166,152 @@ TASK_TEST(h2_upgrade_goes_by_http1)
     weft_client_free(client);
     site_stop(&site);
 }
+
+/* ---- tunnels ---- */
+
+static void converse(weft_response *response)
+{
+    weft_stream *stream;
+    weft_address address;
+    char data[4];
+    ASSERT_INT_EQ(weft_response_status(response), 200);
+    ASSERT_STR_EQ(weft_response_http_version(response), "HTTP/2");
+    ASSERT_OK(weft_response_take_stream(response, &stream));
+    weft_response_free(response);
+    ASSERT_OK(weft_stream_write(stream, "ping", 4));
+    ASSERT_OK(weft_stream_read_exact(stream, data, 4));
+    ASSERT_MEM_EQ(data, "ping", 4);
+    ASSERT_OK(weft_stream_peer_address(stream, &address));
+    ASSERT_OK(weft_stream_local_address(stream, &address));
+    ASSERT_STR_EQ(weft_tls_alpn(stream), "h2");
+    ASSERT_OK(weft_stream_write_eof(stream));
+    ASSERT_INT_EQ(weft_stream_read(stream, data, 1), 0);
+    ASSERT_OK(weft_stream_close(stream));
+    weft_stream_free(stream);
+}
+
+static int connect_to(weft_client *client, weft_response **ret)
+{
+    return weft_client_request(client, "CONNECT", "/", WEFT_REQUEST(.target = "far.test:22"), ret);
+}
+
+TASK_TEST(h2_connect_goes_over_the_connection_of_all)
+{
+    static const struct h2_act acts[] = {{.kind = H2_ANSWER}, {.kind = H2_ECHO}, {.body = 3}};
+    struct site site;
+    weft_client *client;
+    weft_response *response;
+    site_start(&site, acts, 3, both);
+    ASSERT_OK(weft_client_new(
+        WEFT_CLIENT(.base_url = site.base, .ca_file = certs_ca(), .http2 = true), &client));
+    expect(client, "HTTP/2");
+    ASSERT_OK(connect_to(client, &response));
+    converse(response);
+    expect(client, "HTTP/2");
+    ASSERT_INT_EQ(site.by_h2, 1);
+    ASSERT_INT_EQ(site.by_h1, 0);
+    ASSERT_INT_EQ(site.fake.resets, 0);
+    weft_client_free(client);
+    site_stop(&site);
+}
+
+TASK_TEST(h2_connect_to_a_server_of_http1_is_of_that)
+{
+    static const struct h2_act acts[] = {{.kind = H2_ECHO}};
+    struct site site;
+    weft_client *client;
+    weft_response *response;
+    weft_stream *stream;
+    site_start(&site, acts, 1, only_h1);
+    ASSERT_OK(weft_client_new(
+        WEFT_CLIENT(.base_url = site.base, .ca_file = certs_ca(), .http2 = true), &client));
+    ASSERT_OK(connect_to(client, &response));
+    ASSERT_STR_EQ(weft_response_http_version(response), "HTTP/1.1");
+    ASSERT_OK(weft_response_take_stream(response, &stream));
+    weft_stream_free(stream);
+    weft_response_free(response);
+    weft_client_free(client);
+    site_stop(&site);
+}
+
+/* That a server wants no tunnels over HTTP/2 says nothing of requests. */
+TASK_TEST(h2_connect_that_is_to_be_of_http1_leaves_the_others)
+{
+    static const struct h2_act acts[] = {
+        {.kind = H2_ANSWER}, {.kind = H2_RESET, .code = 13, .early = true}, {.kind = H2_ANSWER}};
+    struct site site;
+    weft_client *client;
+    weft_response *response;
+    site_start(&site, acts, 3, both);
+    ASSERT_OK(weft_client_new(
+        WEFT_CLIENT(.base_url = site.base, .ca_file = certs_ca(), .http2 = true), &client));
+    expect(client, "HTTP/2");
+    /* A body cannot be sent along with it over HTTP/2 at all. */
+    ASSERT_OK(weft_client_request(client, "CONNECT", "/",
+                                  WEFT_REQUEST(.target = "far.test:22", .text = ""), &response));
+    ASSERT_STR_EQ(weft_response_http_version(response), "HTTP/1.1");
+    weft_response_free(response);
+    ASSERT_OK(connect_to(client, &response));
+    ASSERT_STR_EQ(weft_response_http_version(response), "HTTP/1.1");
+    weft_response_free(response);
+    expect(client, "HTTP/2");
+    ASSERT_INT_EQ(site.by_h2, 1);
+    ASSERT_INT_EQ(site.by_h1, 2);
+    weft_client_free(client);
+    site_stop(&site);
+}
+
+TASK_TEST(h2_upgrade_goes_over_a_connection_that_has_said_it_takes_it)
+{
+    static const struct h2_act acts[] = {{.kind = H2_ANSWER}, {.kind = H2_ECHO}};
+    struct site site;
+    weft_client *client;
+    weft_response *response;
+    site_start(&site, acts, 2, both);
+    site.fake.takes_protocol = true;
+    ASSERT_OK(weft_client_new(
+        WEFT_CLIENT(.base_url = site.base, .ca_file = certs_ca(), .http2 = true), &client));
+    /* Nobody has said so yet. */
+    ASSERT_OK(weft_client_get(client, "/", WEFT_REQUEST(.upgrade = "websocket"), &response));
+    ASSERT_STR_EQ(weft_response_http_version(response), "HTTP/1.1");
+    weft_response_free(response);
+    expect(client, "HTTP/2");
+    ASSERT_OK(weft_client_get(client, "/", WEFT_REQUEST(.upgrade = "websocket"), &response));
+    converse(response);
+    ASSERT_STR_HAS(site.fake.fields, ":method: CONNECT\n:protocol: websocket\n:scheme: https\n");
+    /* Of two protocols HTTP/2 cannot say that either will do, nor can it of a body. */
+    for (int i = 0; i < 2; i++) {
+        ASSERT_OK(weft_client_request(client, i == 0 ? "GET" : "POST", "/",
+                                      WEFT_REQUEST(.upgrade = i == 0 ? "a, b" : "a"), &response));
+        ASSERT_STR_EQ(weft_response_http_version(response), "HTTP/1.1");
+        weft_response_free(response);
+    }
+    ASSERT_INT_EQ(site.by_h2, 1);
+    weft_client_free(client);
+    site_stop(&site);
+}
+
+/* One connection takes it and is full; the next one, made for it, does not. */
+TASK_TEST(h2_upgrade_that_finds_no_taker_goes_by_http1)
+{
+    static const struct h2_act acts[] = {{.body = 5, .unended = true}};
+    struct site site;
+    weft_client *client;
+    weft_response *first;
+    weft_response *response;
+    site_start(&site, acts, 1, both);
+    site.fake.takes_protocol = true;
+    site.fake.max_streams = 1;
+    ASSERT_OK(weft_client_new(
+        WEFT_CLIENT(.base_url = site.base, .ca_file = certs_ca(), .http2 = true), &client));
+    ASSERT_OK(weft_client_stream(client, "GET", "/", NULL, &first));
+    site.fake.takes_protocol = false;
+    ASSERT_OK(weft_client_get(client, "/", WEFT_REQUEST(.upgrade = "websocket"), &response));
+    ASSERT_STR_EQ(weft_response_http_version(response), "HTTP/1.1");
+    ASSERT_INT_EQ(site.by_h2, 2);
+    ASSERT_INT_EQ(site.by_h1, 1);
+    weft_response_free(response);
+    weft_response_free(first);
+    weft_client_free(client);
+    site_stop(&site);
+}

@@ -1,5 +1,7 @@
 #include "h2_fake.h"
 
+#include <nghttp2/nghttp2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@ struct connection {
     struct h2_fake *fake;
     weft_stream *stream;
     weft_group group;
+    nghttp2_hd_inflater *inflater;
     bool closing;
 };
 
@@ -35,6 +38,14 @@ static void put(unsigned char *at, uint32_t value)
 {
     for (int i = 0; i < 4; i++)
         at[i] = (unsigned char)(value >> (24 - 8 * i));
+}
+
+static size_t put_setting(unsigned char *settings, size_t len, unsigned char name, uint32_t value)
+{
+    settings[len] = 0;
+    settings[len + 1] = name;
+    put(settings + len + 2, value);
+    return len + 6;
 }
 
 static int send_frame(weft_stream *stream, int type, int flags, uint32_t id, const void *data,
@@ -145,6 +156,25 @@ static struct request *find(struct request *requests, uint32_t id)
     return requests;
 }
 
+static void read_fields(struct connection *connection, const char *block, size_t len)
+{
+    char *text = connection->fake->fields;
+    size_t size = sizeof connection->fake->fields;
+    size_t used = 0;
+    int flags = 0;
+    while ((flags & NGHTTP2_HD_INFLATE_FINAL) == 0) {
+        nghttp2_nv field;
+        ssize_t n = nghttp2_hd_inflate_hd2(connection->inflater, &field, &flags,
+                                           (const uint8_t *)block, len, 1);
+        ASSERT_INT_GE(n, 0);
+        block += n;
+        len -= (size_t)n;
+        if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0 && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s: %s\n", field.name, field.value);
+    }
+    nghttp2_hd_inflate_end_headers(connection->inflater);
+}
+
 static void on_headers(struct connection *connection, struct request **requests, uint32_t id,
                        bool ended)
 {
@@ -164,7 +194,8 @@ static void on_data(struct connection *connection, struct request *request, cons
                     size_t len, bool ended)
 {
     connection->fake->uploaded += len;
-    if (len > 0) {
+    connection->fake->ends += ended;
+    if (len > 0 && !connection->fake->keeps_window) {
         send_number(connection->stream, WINDOW_UPDATE, 0, (uint32_t)len);
         send_number(connection->stream, WINDOW_UPDATE, request->id, (uint32_t)len);
     }
@@ -183,6 +214,7 @@ static void on_frame(struct connection *connection, struct request **requests,
     bool ended = (head[4] & END_STREAM) != 0;
     switch (head[3]) {
     case HEADERS:
+        read_fields(connection, data, len);
         on_headers(connection, requests, id, ended);
         break;
     case DATA:
@@ -219,10 +251,15 @@ static void converse(struct connection *connection)
     unsigned char head[PREFACE];
     struct request *requests = NULL;
     struct h2_fake *fake = connection->fake;
-    unsigned char setting[6] = {0, 3};
-    put(setting + 2, fake->max_streams);
-    int err = send_frame(connection->stream, SETTINGS, 0, 0, setting,
-                         fake->max_streams > 0 ? sizeof setting : 0);
+    unsigned char settings[12];
+    size_t settings_len = 0;
+    if (fake->max_streams > 0)
+        settings_len = put_setting(settings, settings_len, 3, fake->max_streams);
+    if (fake->takes_protocol)
+        settings_len = put_setting(settings, settings_len, 8, 1);
+    int err = weft_sleep(fake->settings_take);
+    if (err == 0)
+        err = send_frame(connection->stream, SETTINGS, 0, 0, settings, settings_len);
     if (err == 0)
         err = weft_stream_read_exact(connection->stream, head, PREFACE);
     while (err == 0 && !connection->closing) {
@@ -245,7 +282,9 @@ static int serve_connection(void *arg)
     struct connection *connection = arg;
     struct h2_fake *fake = connection->fake;
     ASSERT_OK(weft_group_init(&connection->group, NULL));
+    ASSERT_INT_EQ(nghttp2_hd_inflate_new(&connection->inflater), 0);
     converse(connection);
+    nghttp2_hd_inflate_del(connection->inflater);
     connection->closing = true;
     weft_group_cancel(&connection->group, "the connection is over");
     weft_group_wait(&connection->group);
@@ -312,12 +351,22 @@ void h2_fake_serve(struct h2_fake *fake, weft_client *client)
 
 void h2_fake_settings(struct h2_fake *fake, uint32_t max_streams)
 {
-    unsigned char setting[6] = {0, 3};
-    put(setting + 2, max_streams);
-    ASSERT_OK(send_frame(fake->last, SETTINGS, 0, 0, setting, sizeof setting));
+    unsigned char setting[6];
+    ASSERT_OK(
+        send_frame(fake->last, SETTINGS, 0, 0, setting, put_setting(setting, 0, 3, max_streams)));
 }
 
 void h2_fake_ping(struct h2_fake *fake)
 {
     ASSERT_OK(send_frame(fake->last, PING, 0, 0, "12345678", 8));
+}
+
+void h2_fake_data(struct h2_fake *fake, uint32_t id, const char *text, bool end)
+{
+    ASSERT_OK(send_frame(fake->last, DATA, end ? END_STREAM : 0, id, text, strlen(text)));
+}
+
+void h2_fake_reset(struct h2_fake *fake, uint32_t id, uint32_t code)
+{
+    ASSERT_OK(send_number(fake->last, RST_STREAM, id, code));
 }

@@ -1,7 +1,7 @@
 /*
  * h2_fake.h - an HTTP/2 server in memory that answers by a list, frame by frame.
  *
- * It decodes no fields: requests are told apart by their order alone.
+ * Requests are told apart by their order alone.
  */
 #ifndef WEFT_TEST_H2_FAKE_H
 #define WEFT_TEST_H2_FAKE_H
@@ -34,7 +34,10 @@ struct h2_fake {
     weft_group group;
     const struct h2_act *acts; /* the last one repeats */
     size_t n_acts;
-    uint32_t max_streams; /* 0: not said */
+    uint32_t max_streams;  /* 0: not said */
+    bool takes_protocol;   /* says that it takes an extended CONNECT */
+    bool keeps_window;     /* no credit is given for what comes */
+    int64_t settings_take; /* before they are sent, and anything is read */
     int64_t dial_takes;
     int dials;
     int requests;
@@ -45,6 +48,8 @@ struct h2_fake {
     int pongs;
     int settings_acks;
     size_t uploaded;   /* bytes of bodies */
+    int ends;          /* bodies that came to their end */
+    char fields[1024]; /* of the last request: "name: value\n" each */
     uint64_t credit;   /* of the connection */
     bool mute;         /* pings are not answered */
     weft_stream *last; /* the newest connection's; NULL once it has ended */
@@ -59,5 +64,7 @@ int h2_fake_converse(struct h2_fake *fake, weft_stream *stream);
 /* On the newest connection. */
 void h2_fake_settings(struct h2_fake *fake, uint32_t max_streams);
 void h2_fake_ping(struct h2_fake *fake);
+void h2_fake_data(struct h2_fake *fake, uint32_t id, const char *text, bool end);
+void h2_fake_reset(struct h2_fake *fake, uint32_t id, uint32_t code);
 
 #endif

@@ -564,6 +564,17 @@ VIRTUAL_TEST(h2_interim_responses_are_told_and_trailers_kept)
     end(&world);
 }
 
+VIRTUAL_TEST(h2_request_without_a_body_says_nothing_of_one)
+{
+    static const struct h2_act acts[] = {{.kind = H2_ANSWER}};
+    WORLD(acts, .http2 = true);
+    ASSERT_INT_EQ(get(&world), 200);
+    ASSERT(strstr(world.fake.fields, "content-length") == NULL);
+    ASSERT_INT_EQ(post(&world), 200);
+    ASSERT_STR_HAS(world.fake.fields, "\ncontent-length: 0\n");
+    end(&world);
+}
+
 /* ---- the connection ---- */
 
 VIRTUAL_TEST(h2_idle_connection_answers_pings_and_settings)

@@ -177,6 +177,27 @@ CONVERSATION(connect_has_neither_scheme_nor_path_and_goes_both_ways)
     weft__h2_stream_free(stream);
 }
 
+CONVERSATION(connect_that_names_a_protocol_has_scheme_and_path)
+{
+    open_with(peer,
+              (struct weft__h2_request){.method = "CONNECT",
+                                        .protocol = "websocket",
+                                        .scheme = "https",
+                                        .path = "/chat",
+                                        .has_body = true},
+              PAIRS("Upgrade", "websocket", "Connection", "Upgrade", "Host", "b"));
+    ASSERT_STR_EQ(peer->fields, ":method: CONNECT\n:protocol: websocket\n:scheme: https\n"
+                                ":authority: b\n:path: /chat\n");
+}
+
+CONVERSATION(connect_is_to_its_authority_whatever_host_says)
+{
+    open_with(peer,
+              (struct weft__h2_request){.method = "CONNECT", .authority = "a:1", .has_body = true},
+              PAIRS("Host", "b"));
+    ASSERT_STR_EQ(peer->fields, ":method: CONNECT\n:authority: a:1\n");
+}
+
 CONVERSATION(connect_that_is_refused_is_an_answer)
 {
     const struct weft__h2_request request = {

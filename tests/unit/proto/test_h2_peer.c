@@ -124,6 +124,19 @@ CONVERSATION(settings_are_acknowledged)
         ASSERT_INT_EQ(peer_expect(peer, NGHTTP2_SETTINGS, 0)->flags, ACK);
 }
 
+CONVERSATION(settings_say_whether_a_connect_may_name_a_protocol)
+{
+    struct weft__h2 *h2 = peer->h2;
+    ASSERT(weft__h2_is_greeted(h2));
+    ASSERT(!weft__h2_takes_protocol(h2));
+    peer_setting(peer, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1);
+    ASSERT_OK(peer_feed(peer));
+    ASSERT(weft__h2_takes_protocol(h2));
+    /* RFC 8441 3: it cannot be taken back. */
+    peer_setting(peer, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 0);
+    ASSERT_ERR(peer_feed(peer), WEFT_EREMOTE_PROTOCOL);
+}
+
 /* ---- GOAWAY ---- */
 
 CONVERSATION(goaway_in_two_steps_lets_what_came_between_end)
