@@ -101,6 +101,8 @@ typedef struct weft_client_options {
     int64_t ping_interval; /* of silence on an HTTP/2 connection, after which it is asked for a
                               sign of life; default never */
     int64_t ping_timeout;  /* for that; then its calls fail with WEFT_EREAD_TIMEOUT; default 5 s */
+    int64_t connection_lifetime; /* since it was made, after which a connection takes no more
+                                    calls: it ends with those that it has; default none */
 } weft_client_options;
 #define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, __VA_ARGS__)
 
@@ -207,6 +209,8 @@ typedef struct weft_request_options {
  * URL that a call names.  A redirect to another origin drops them for good.
  *
  * More idle connections than max_idle are closed after 100 ms, all of them after idle_timeout.
+ * Past its connection_lifetime one takes no more calls: a call in its place makes another if the
+ * limits allow, or waits for the end of those that it has.
  *
  * Suspends: never.
  * Return:   0, or negative.
@@ -395,6 +399,7 @@ typedef struct weft_pool_connection {
     int64_t age;        /* since it was connected; -1: it is not yet */
     uint64_t requests;  /* that it has carried */
     size_t streams;     /* calls that have a part of it now, over HTTP/2; else 0 */
+    bool leaving;       /* it takes no more calls, and ends with those that it has */
 } weft_pool_connection;
 
 /**

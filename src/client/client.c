@@ -44,6 +44,9 @@ static int set_times(weft_client *client, const weft_client_options *options)
     if (err == 0)
         err = check_time("idle_timeout", options->idle_timeout, IDLE_TIMEOUT,
                          &client->limits.idle_timeout);
+    if (err == 0)
+        err = check_time("connection_lifetime", options->connection_lifetime, WEFT_FOREVER,
+                         &client->limits.lifetime);
     return err;
 }
 

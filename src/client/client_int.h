@@ -84,6 +84,7 @@ struct weft__pool_limits {
     size_t per_origin;
     size_t idle;
     int64_t idle_timeout;
+    int64_t lifetime;
 };
 
 /* What is spoken; what a server is found to speak. */
@@ -191,6 +192,7 @@ struct weft__conn {
     weft_stream *stream;          /* NULL: a slot without a connection */
     struct weft__conn_info *info; /* of stream */
     weft_scope *opening;          /* while it is being connected */
+    struct weft__timer ageing;    /* until the client's connection_lifetime is over */
     int64_t opened_at;
     int64_t idle_since;
     uint64_t low_limit; /* bytes a second that must come; 0: any number */
@@ -336,6 +338,8 @@ int weft__pool_opened(struct weft__conn **conn, int err, bool h2);
  * plain code nobody else turns the loop.  In a task it does nothing.
  */
 void weft__pool_finish(struct weft__pool *pool);
+/* The connection in the slot was made now: it ages from here on. */
+int weft__pool_begin_ageing(struct weft__conn *conn);
 /* The connection is at the end of a message, and another may follow. */
 void weft__pool_release(struct weft__conn *conn, int64_t now);
 /* The connection, if there is one, is not to be used again. */

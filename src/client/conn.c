@@ -46,14 +46,16 @@ int weft__conn_open(struct weft__conn *conn, struct weft__call *call, bool *ret_
     }
     if (err < 0)
         return err;
+    conn->opened_at = weft_now();
     err = agree(call, stream, ret_h2);
+    if (err == 0)
+        err = weft__pool_begin_ageing(conn);
     if (err == 0)
         err = weft__conn_info_new(stream, &call->way, &conn->info);
     if (err < 0) {
         weft_stream_free(stream);
         return err;
     }
-    conn->opened_at = weft_now();
     conn->stream = stream;
     conn->requests = 0;
     conn->read_timeout = 0;
@@ -78,6 +80,8 @@ void weft__conn_shut(struct weft__conn *conn)
     conn->in_cap = 0;
     conn->in_start = 0;
     conn->in_end = 0;
+    if (conn->pool != NULL)
+        weft__timer_stop(&conn->pool->loop->timers, &conn->ageing);
     weft__hooks_trace_conn(conn, WEFT_TRACE_CLOSED, 0);
     weft_stream_free(conn->stream);
     conn->stream = NULL;

@@ -176,7 +176,8 @@ void weft__pool_release(struct weft__conn *conn, int64_t now)
         weft__pool_put_light(conn);
         return;
     }
-    if (pool == NULL || pool->closed || pool->limits.idle_timeout <= 0) {
+    if (pool == NULL || pool->closed || pool->limits.idle_timeout <= 0 ||
+        weft__pool_is_aged(conn, now)) {
         weft__pool_drop(conn);
         return;
     }

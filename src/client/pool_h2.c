@@ -159,12 +159,13 @@ static bool has_room(const struct weft__origin *origin, const struct weft__h2_co
 }
 
 /* Where there is room, earlier connections first: so that those too many become idle. */
-static struct weft__h2_conn *roomy(const struct weft__origin *origin)
+static struct weft__h2_conn *roomy(const struct weft__pool *pool, const struct weft__origin *origin)
 {
+    int64_t now = pool->limits.lifetime != WEFT_FOREVER ? weft__loop_now(pool->loop) : 0;
     for (struct weft__list *node = origin->shared.next; node != &origin->shared;
          node = node->next) {
         struct weft__h2_conn *shared = WEFT__CONTAINER(node, struct weft__h2_conn, node);
-        if (has_room(origin, shared))
+        if (has_room(origin, shared) && !weft__pool_is_aged(shared->slot, now))
             return shared;
     }
     return NULL;
@@ -185,7 +186,7 @@ static void look_at_idle(struct weft__pool *pool, const struct weft__h2_conn *sh
 int weft__pool_take_stream(struct weft__pool *pool, struct weft__origin *origin,
                            struct weft__conn **ret)
 {
-    struct weft__h2_conn *shared = roomy(origin);
+    struct weft__h2_conn *shared = roomy(pool, origin);
     *ret = NULL;
     if (shared == NULL)
         return 0;
@@ -193,7 +194,7 @@ int weft__pool_take_stream(struct weft__pool *pool, struct weft__origin *origin,
     if (pool->closed)
         return weft__fail_code(WEFT_ECLIENT_CLOSED);
     weft__pool_give_streams(pool, origin);
-    shared = roomy(origin);
+    shared = roomy(pool, origin);
     return shared != NULL ? light_new(shared, ret) : 0;
 }
 
@@ -215,7 +216,7 @@ bool weft__pool_takes_protocol(const struct weft__pool *pool, const weft_url *ur
 void weft__pool_give_streams(struct weft__pool *pool, struct weft__origin *origin)
 {
     struct weft__h2_conn *shared;
-    while (!weft__list_is_empty(&origin->waiters) && (shared = roomy(origin)) != NULL) {
+    while (!weft__list_is_empty(&origin->waiters) && (shared = roomy(pool, origin)) != NULL) {
         struct weft__claimant *claimant =
             WEFT__CONTAINER(origin->waiters.next, struct weft__claimant, of_origin);
         struct weft__conn *conn = NULL;
@@ -229,6 +230,13 @@ void weft__pool_give_streams(struct weft__pool *pool, struct weft__origin *origi
     }
 }
 
+void weft__pool_h2_retire(struct weft__h2_conn *shared)
+{
+    weft__list_remove(&shared->node);
+    if (shared->n_lights == 0)
+        weft__h2c_end(shared, 0);
+}
+
 void weft__pool_h2_changed(struct weft__h2_conn *shared)
 {
     if (shared->ended)
@@ -239,9 +247,7 @@ void weft__pool_h2_changed(struct weft__h2_conn *shared)
         weft__pool_give_streams(shared->pool, shared->slot->origin);
         return;
     }
-    weft__list_remove(&shared->node);
-    if (shared->n_lights == 0)
-        weft__h2c_end(shared, 0);
+    weft__pool_h2_retire(shared);
 }
 
 void weft__pool_h2_leave(struct weft__conn *conn)

@@ -1,9 +1,11 @@
 /*
- * pool_idle.c - connections that nobody uses, and the one timer that closes them.
+ * pool_idle.c - connections that nobody uses and the one timer that closes them; those that are
+ * too old to be used.
  *
  * They are reused newest first and closed oldest first.  More than max_idle of them are kept only
  * for a moment: that workers pause between two calls does not make them surplus.
  */
+#include "base/clock.h"
 #include "client/pool_int.h"
 #include "stream/stream_int.h"
 
@@ -23,6 +25,10 @@ struct weft__conn *weft__pool_idle_take(struct weft__pool *pool, struct weft__or
         struct weft__conn *conn = WEFT__CONTAINER(origin->idle.next, struct weft__conn, idle);
         int64_t age = now - conn->idle_since;
         weft__pool_idle_remove(conn);
+        if (weft__pool_is_aged(conn, now)) {
+            weft__slot_end(conn);
+            continue;
+        }
         /* Closed meanwhile, or bytes that answer no request: not to be trusted with one. */
         if (age < pool->limits.idle_timeout &&
             (age < WEFT__QUIET_AFTER || weft__stream_is_quiet(conn->stream)))
@@ -99,4 +105,35 @@ void weft__pool_unrest(struct weft__conn *slot)
 {
     if (!weft__list_is_empty(&slot->age))
         weft__pool_idle_remove(slot);
+}
+
+/* ---- age ---- */
+
+/* In use over HTTP/1.1 it is looked at when it is given back. */
+static void age(struct weft__timer *timer)
+{
+    struct weft__conn *conn = WEFT__CONTAINER(timer, struct weft__conn, ageing);
+    if (conn->shared != NULL) {
+        weft__pool_h2_retire(conn->shared);
+    } else if (!weft__list_is_empty(&conn->age)) {
+        weft__pool_idle_remove(conn);
+        weft__slot_end(conn);
+    }
+}
+
+int weft__pool_begin_ageing(struct weft__conn *conn)
+{
+    struct weft__pool *pool = conn->pool;
+    if (pool == NULL || pool->limits.lifetime == WEFT_FOREVER)
+        return 0;
+    int64_t when = weft__clock_add(conn->opened_at, pool->limits.lifetime);
+    conn->ageing.fire = age;
+    return weft__timer_start(&pool->loop->timers, &conn->ageing, when) < 0 ? weft__fail_nomem() : 0;
+}
+
+/* In plain code no timer runs between two calls. */
+bool weft__pool_is_aged(const struct weft__conn *slot, int64_t now)
+{
+    int64_t lifetime = slot->pool->limits.lifetime;
+    return lifetime != WEFT_FOREVER && now - slot->opened_at >= lifetime;
 }

@@ -81,6 +81,8 @@ struct weft__conn *weft__pool_idle_oldest(const struct weft__pool *pool);
 void weft__pool_idle_close(struct weft__pool *pool);
 /* pool->timer. */
 void weft__pool_idle_reap(struct weft__timer *timer);
+/* It is not to be used for another call. */
+bool weft__pool_is_aged(const struct weft__conn *slot, int64_t now);
 
 /* ---- pool_life.c ---- */
 
@@ -92,6 +94,8 @@ void weft__pool_check_end(struct weft__pool *pool);
 /* Lights outlive their loop with the responses that have them. */
 void weft__pool_orphan_lights(struct weft__pool *pool);
 void weft__pool_free_lights(struct weft__pool *pool);
+/* The connection takes no more streams. */
+void weft__pool_h2_retire(struct weft__h2_conn *shared);
 /* What an origin's first connection will be is known, or it is not made after all. */
 void weft__pool_settle(struct weft__pool *pool, struct weft__origin *origin, bool all);
 

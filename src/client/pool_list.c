@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "client/h2_int.h"
+#include "client/pool_int.h"
 
 static size_t origin_text(const struct weft__origin *origin, char *text, size_t size)
 {
@@ -45,6 +46,9 @@ int weft__pool_list(const struct weft__pool *pool, weft_pool_connection **ret)
         entry->idle = idle ? now - conn->idle_since : -1;
         entry->age = conn->stream != NULL ? now - conn->opened_at : -1;
         entry->requests = conn->stream != NULL ? conn->requests : 0;
+        entry->leaving = conn->stream != NULL &&
+                         (weft__pool_is_aged(conn, now) ||
+                          (conn->shared != NULL && weft__list_is_empty(&conn->shared->node)));
         entry->streams = conn->shared != NULL ? conn->shared->n_lights : 0;
     }
     *ret = list;

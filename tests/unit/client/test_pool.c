@@ -1,6 +1,7 @@
 /*
  * The pool on the virtual clock: who gets a connection when, and that every slot comes back.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,47 @@ VIRTUAL_TEST(reused_connection_is_the_newest_one)
     /* The two that were not needed are gone. */
     ASSERT_INT_EQ(fake.open, 1);
     ASSERT_INT_EQ(fake.opened, 3);
+    end(&fake, client);
+}
+
+VIRTUAL_TEST(connection_is_used_for_its_lifetime_alone)
+{
+    struct fake fake;
+    weft_client *client = new_client(
+        &fake, WEFT_CLIENT(.connection_lifetime = WEFT_SEC(2), .idle_timeout = WEFT_SEC(100)));
+    for (int i = 0; i < 4; i++) {
+        ok_get(client, "http://a/delay/600");
+        ASSERT_INT_EQ(fake.opened, 1);
+    }
+    /* The last call has lasted beyond it: not kept. */
+    ASSERT_INT_EQ(stats_of(client).size, 0);
+    ok_get(client, "http://a/x");
+    ASSERT_INT_EQ(fake.opened, 2);
+    ASSERT_INT_EQ(stats_of(client).idle, 1);
+    weft_sleep(WEFT_MS(1900));
+    ASSERT_INT_EQ(fake.open, 1);
+    ok_get(client, "http://a/x");
+    weft_sleep(WEFT_MS(200));
+    ASSERT_INT_EQ(fake.open, 0);
+    ASSERT_INT_EQ(stats_of(client).size, 0);
+    ASSERT_INT_EQ(fake.opened, 2);
+    end(&fake, client);
+    weft_client *none;
+    ASSERT_ERR(weft_client_new(WEFT_CLIENT(.connection_lifetime = -1), &none), -EINVAL);
+    ASSERT_STR_HAS(weft_error_message(), "connection_lifetime is negative");
+}
+
+VIRTUAL_TEST(connection_that_is_too_old_leaves_its_slot_to_who_waits)
+{
+    struct fake fake;
+    struct get gets[6];
+    weft_client *client =
+        new_client(&fake, WEFT_CLIENT(.connection_lifetime = WEFT_MS(15), .max_connections = 1));
+    for (int i = 0; i < 6; i++)
+        gets[i] = (struct get){client, "http://a/delay/10", 0, 0};
+    ASSERT_OK(weft_map(get_one, gets, 6, sizeof gets[0], NULL));
+    ASSERT_INT_EQ(fake.opened, 3);
+    ASSERT_INT_EQ(fake.most, 1);
     end(&fake, client);
 }
 
