@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fault.h"
+#include "stream/stream_int.h"
 #include "tunnel_world.h"
 
 enum { CANCEL = 8, WINDOW = 65535, BUFFER = 65536, MORE = WINDOW + BUFFER + 1000 };
@@ -557,6 +558,27 @@ VIRTUAL_TEST(h2_tunnel_fails_when_its_client_is_closed_with_abort)
     ASSERT_OK(weft_group_wait(&group));
     ASSERT_INT_EQ(use.err, WEFT_ECLIENT_CLOSED);
     ASSERT_ERR(weft_stream_write(world.stream, "x", 1), WEFT_ECLIENT_CLOSED);
+    end(&world);
+}
+
+/* So that whoever has a connection in it knows whether it can be used again. */
+VIRTUAL_TEST(h2_tunnel_is_quiet_until_something_comes)
+{
+    WORLD(open_end, .http2 = true);
+    for (uint32_t id = 1; id < 7; id += 2) {
+        take(&world);
+        ASSERT_INT_EQ(weft__stream_is_quiet(world.stream), 1);
+        if (id == 1)
+            h2_fake_data(&world.fake, id, "x", false);
+        else if (id == 3)
+            h2_fake_data(&world.fake, id, "", true);
+        else
+            h2_fake_reset(&world.fake, id, CANCEL);
+        settle();
+        ASSERT_INT_EQ(weft__stream_is_quiet(world.stream), 0);
+        weft_stream_free(world.stream);
+        world.stream = NULL;
+    }
     end(&world);
 }
 
