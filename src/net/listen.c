@@ -21,6 +21,7 @@ struct weft_listener {
     struct weft__endpoint endpoint;
     struct weft__op op;
     weft_address address;
+    struct weft__accepted from;
     char *path; /* of a Unix socket that is removed at the end, or NULL */
     dev_t dev;
     ino_t ino;
@@ -293,6 +294,7 @@ static int accept_one(weft_listener *listener)
         struct weft__op *op = &listener->op;
         op->kind = WEFT__OP_ACCEPT;
         op->fd = &listener->endpoint.fd;
+        op->data = &listener->from;
         int64_t result = weft__op_run(op, WEFT_FOREVER);
         if (result >= 0 || listener->closed)
             return (int)result;
@@ -332,7 +334,11 @@ int weft_listener_accept(weft_listener *listener, weft_stream **ret)
         weft_address_format(&listener->address, text, sizeof text);
         return weft__fail_with(descriptor, "accept on %s", text);
     }
-    return weft__sock_new(descriptor, NULL, ret);
+    if (descriptor >= WEFT__SIM_FD)
+        return weft__sock_new(descriptor, NULL, ret);
+    weft_address peer;
+    weft__address_set(&peer, &listener->from.address, listener->from.len);
+    return weft__sock_new(descriptor, &peer, ret);
 }
 
 void weft_listener_address(const weft_listener *listener, weft_address *ret)

@@ -64,7 +64,8 @@ static const weft_address *peer_of(struct sock *sock)
 static void peer_text(struct sock *sock, char text[WEFT_ADDRESS_TEXT_MAX])
 {
     const weft_address *peer = peer_of(sock);
-    if (peer->len == 0 || weft_address_format(peer, text, WEFT_ADDRESS_TEXT_MAX) < 0)
+    bool nameless = peer->len <= sizeof(sa_family_t);
+    if (nameless || weft_address_format(peer, text, WEFT_ADDRESS_TEXT_MAX) < 0)
         memcpy(text, "the peer", sizeof "the peer");
 }
 

@@ -3,9 +3,12 @@
  *
  * A descriptor is registered once, edge-triggered for both directions, and never changed.  An
  * operation first tries its system call unless the descriptor is known to be exhausted: it
- * has said EAGAIN, or a read came back short, and no event has come since.
+ * has said EAGAIN, or a read came back short, and no event has come since.  A short read tells
+ * that only of TCP, and there not beside urgent data: a read stops at the mark, and at a Unix
+ * socket behind each message that carries descriptors.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -68,9 +71,8 @@ static bool try_recv(struct weft__op *op)
         if (n < 0 && errno == ENOTSOCK)
             n = read(fd->fd, op->data, op->len);
         if (n >= 0) {
-            /* Short: nothing is left, and the next arrival is a new event.  The end may have been
-             * told together with the last bytes. */
-            fd->maybe_readable = n == 0 || (size_t)n == op->len || fd->ended;
+            /* Short: nothing is left, and the next arrival is a new event. */
+            fd->maybe_readable = n == 0 || (size_t)n == op->len || fd->unsure;
             return ended(op, n);
         }
         if (errno == EINTR)
@@ -108,8 +110,11 @@ static bool try_send(struct weft__op *op)
 static bool try_accept(struct weft__op *op)
 {
     struct weft__fd *fd = op->fd;
+    struct weft__accepted *from = op->data;
     for (;;) {
-        int accepted = accept4(fd->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        from->len = sizeof from->address;
+        int accepted = accept4(fd->fd, (struct sockaddr *)&from->address, &from->len,
+                               SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (accepted >= 0)
             return ended(op, accepted);
         if (errno == EINTR || errno == ECONNABORTED)
@@ -182,16 +187,24 @@ static bool try_op(struct weft__op *op)
     }
 }
 
+static bool is_tcp(int fd)
+{
+    int protocol = 0;
+    socklen_t len = sizeof protocol;
+    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 && protocol == IPPROTO_TCP;
+}
+
 static bool register_fd(struct weft__loop *loop, struct weft__op *op)
 {
     struct epoll_state *data = loop->backend_data;
     struct weft__fd *fd = op->fd;
     struct epoll_event event = {
-        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
         .data = {.ptr = fd},
     };
     if (epoll_ctl(data->fd, EPOLL_CTL_ADD, fd->fd, &event) == 0) {
         fd->registered = true;
+        fd->unsure = !is_tcp(fd->fd);
         return false;
     }
     /* Regular files are always ready and cannot be registered. */
@@ -245,8 +258,9 @@ static void advance(struct weft__op *op)
 
 static void handle(struct weft__fd *fd, uint32_t events)
 {
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-        fd->ended = true;
+    /* The end is told once, perhaps together with the last bytes. */
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
+        fd->unsure = true;
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         fd->maybe_readable = true;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))

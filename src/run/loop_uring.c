@@ -102,6 +102,14 @@ static struct io_uring_sqe *get_sqe(struct uring_data *data)
     return sqe;
 }
 
+static void prepare_accept(struct io_uring_sqe *sqe, const struct weft__op *op)
+{
+    struct weft__accepted *from = op->data;
+    from->len = sizeof from->address;
+    io_uring_prep_accept(sqe, op->fd->fd, (struct sockaddr *)&from->address, &from->len,
+                         SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
 static void prepare(struct io_uring_sqe *sqe, struct weft__op *op)
 {
     switch (op->kind) {
@@ -114,7 +122,7 @@ static void prepare(struct io_uring_sqe *sqe, struct weft__op *op)
                            MSG_NOSIGNAL | MSG_WAITALL);
         break;
     case WEFT__OP_ACCEPT:
-        io_uring_prep_accept(sqe, op->fd->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        prepare_accept(sqe, op);
         break;
     case WEFT__OP_CONNECT:
         io_uring_prep_connect(sqe, op->fd->fd, op->data, (socklen_t)op->len);

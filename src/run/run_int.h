@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include <weft/debug.h>
 #include <weft/run.h>
@@ -243,16 +244,22 @@ struct weft__fd {
     bool registered;     /* epoll: edge-triggered, once */
     bool maybe_readable; /* epoll: no EAGAIN since the last event */
     bool maybe_writable;
-    bool ended; /* epoll: the peer's end or an error was told, once and for all */
+    bool unsure; /* epoll: a short read does not tell that nothing is left */
 };
 
 enum weft__op_kind {
-    WEFT__OP_RECV,    /* fd, data, len: bytes, 0 at the end */
-    WEFT__OP_SEND,    /* fd, data, len: all of len, or an error */
-    WEFT__OP_ACCEPT,  /* fd: the new descriptor, CLOEXEC and NONBLOCK */
+    WEFT__OP_RECV,   /* fd, data, len: bytes, 0 at the end */
+    WEFT__OP_SEND,   /* fd, data, len: all of len, or an error */
+    WEFT__OP_ACCEPT, /* fd, data: struct weft__accepted; the new descriptor, CLOEXEC and NONBLOCK */
     WEFT__OP_CONNECT, /* fd, data: sockaddr, len: its length */
     WEFT__OP_POLL,    /* fd, flags: POLLIN, POLLOUT or both; the events that came */
     WEFT__OP_RING     /* sqe: only where weft__loop_has_opcode() says so */
+};
+
+/* Who was accepted: a peer that is gone again can be asked no more. */
+struct weft__accepted {
+    socklen_t len;
+    struct sockaddr_storage address;
 };
 
 /* A submission as the kernel takes it, without the parts that the loop fills. */

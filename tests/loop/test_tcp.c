@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -115,4 +116,52 @@ TASK_TEST(tcp_write_behind_the_send_of_another_tasks_read_is_not_held_up)
     weft_stream_free(stream);
     weft_listener_close(listener);
     pthread_join(thread, NULL);
+}
+
+/* ---- what the kernel tells in its own way ---- */
+
+/* A read stops at the mark of urgent data: what lies behind it comes with no event of its own. */
+TASK_TEST(tcp_data_behind_urgent_data_is_read)
+{
+    weft_stream *a;
+    weft_stream *b;
+    char text[64];
+    make_tcp(&a, &b);
+    ASSERT_OK(weft_stream_write(b, "1", 1));
+    ASSERT_OK(weft_stream_read_exact(a, text, 1));
+    /* From here on the loop hears of what comes by events. */
+    weft_scope scope;
+    weft_scope_enter(&scope, WEFT_MS(1));
+    ASSERT_ERR(weft_scope_exit(&scope, (int)weft_stream_read(a, text, 1)), -ETIMEDOUT);
+    ASSERT_INT_EQ(send(weft_stream_fd(b), "ab!", 3, MSG_OOB), 3);
+    ASSERT_INT_EQ(send(weft_stream_fd(b), "cd", 2, 0), 2);
+    weft_scope_enter(&scope, WEFT_SEC(20));
+    ASSERT_OK(weft_scope_exit(&scope, weft_stream_read_exact(a, text, 4)));
+    ASSERT_INT_EQ(memcmp(text, "abcd", 4), 0);
+    weft_stream_free(a);
+    weft_stream_free(b);
+}
+
+/* Its address is had with the connection: the kernel no longer knows it afterwards. */
+TASK_TEST(tcp_peer_that_was_gone_when_it_was_accepted_has_an_address)
+{
+    weft_listener *listener;
+    weft_stream *stream;
+    weft_address address;
+    char text[WEFT_ADDRESS_TEXT_MAX];
+    char c;
+    ASSERT_OK(weft_listen("127.0.0.1", 0, NULL, &listener));
+    struct dialled dialled = {.host = "127.0.0.1", .port = weft_listener_port(listener)};
+    ASSERT_OK(dial_it(&dialled));
+    ASSERT_OK(weft_stream_local_address(dialled.stream, &address));
+    ASSERT_OK(weft_address_format(&address, text, sizeof text));
+    weft_stream_abort(dialled.stream);
+    weft_stream_free(dialled.stream);
+    ASSERT_OK(weft_listener_accept(listener, &stream));
+    ASSERT_ERR((int)weft_stream_read(stream, &c, 1), -ECONNRESET);
+    ASSERT_STR_HAS(weft_error_message(), text);
+    ASSERT_OK(weft_stream_peer_address(stream, &address));
+    ASSERT_INT_EQ(weft_address_port(&address), strtoul(strrchr(text, ':') + 1, NULL, 10));
+    weft_stream_free(stream);
+    weft_listener_close(listener);
 }

@@ -194,3 +194,48 @@ TASK_TEST(unix_full_backlog_is_waited_for)
     ASSERT_OK(weft_group_wait(&group));
     weft_listener_close(listener);
 }
+
+/* ---- descriptors in messages ---- */
+
+static void send_with_descriptor(int fd, char byte)
+{
+    char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof control,
+    };
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    int passed = STDERR_FILENO;
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof passed);
+    memcpy(CMSG_DATA(header), &passed, sizeof passed);
+    ASSERT_INT_EQ(sendmsg(fd, &message, 0), 1);
+}
+
+/* A read stops behind each such message: the next one comes with no event of its own. */
+TASK_TEST(unix_data_behind_a_passed_descriptor_is_read)
+{
+    weft_stream *a, *b;
+    char text[16];
+    weft_scope scope;
+    ASSERT_OK(weft_socketpair(&a, &b));
+    weft_scope_enter(&scope, WEFT_MS(1));
+    ASSERT_ERR(weft_scope_exit(&scope, (int)weft_stream_read(a, text, 1)), -ETIMEDOUT);
+    send_with_descriptor(weft_stream_fd(b), '1');
+    send_with_descriptor(weft_stream_fd(b), '2');
+    ASSERT_INT_EQ(send(weft_stream_fd(b), "3", 1, 0), 1);
+    weft_scope_enter(&scope, WEFT_SEC(20));
+    for (int64_t got = 0; got < 3;) {
+        int64_t n = weft_stream_read(a, text + got, sizeof text - (size_t)got);
+        ASSERT_OK((int)n);
+        got += n;
+    }
+    ASSERT_OK(weft_scope_exit(&scope, 0));
+    ASSERT_INT_EQ(memcmp(text, "123", 3), 0);
+    weft_stream_free(a);
+    weft_stream_free(b);
+}
