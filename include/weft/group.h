@@ -39,7 +39,7 @@ typedef struct weft_outcome {
 typedef struct weft_group_options {
     size_t size;
     const char *name;       /* lends until the group is waited for */
-    int64_t timeout;        /* of the whole group; default none */
+    int64_t timeout;        /* of the whole group; default none; less than 0: it is over already */
     bool collect;           /* an error of one child does not cancel the others */
     bool outcomes;          /* kept for weft_group_next(), until the group is waited for */
     weft_outcome *failures; /* keeps until the group is waited for: the first max_failures
@@ -122,9 +122,9 @@ WEFT_API int weft_group_wait(weft_group *group);
  * @ret:   gives a copy: how it has ended.
  *
  * Each child comes once, in the order of their ends; that of children which have ended before
- * the call is kept.  In a group that fails fast the failure cancels the caller as well: the
- * call returns -ECANCELED, and weft_group_wait() the error.  With .collect set failures come
- * like successes.
+ * the call is kept.  In a group that fails fast the failure cancels the caller as well: a call
+ * that waits for it may still give it, later ones return -ECANCELED, and weft_group_wait() the
+ * error.  With .collect set failures come like successes.
  *
  *     while ((n = weft_group_next(&group, &outcome)) > 0)
  *         printf("%s: %d\n", outcome.name, outcome.result);
@@ -242,7 +242,7 @@ typedef struct weft_call {
 typedef struct weft_gather_options {
     size_t size;
     bool collect;           /* return_exceptions=True: run all to their end, return 0 */
-    int64_t timeout;        /* of the whole; default none */
+    int64_t timeout;        /* of the whole, as in weft_group_options */
     weft_outcome *failures; /* keeps until the call returns: as in weft_group_options */
     size_t max_failures;
 } weft_gather_options;
@@ -271,7 +271,7 @@ typedef struct weft_map_options {
     size_t size;
     size_t limit;           /* at most so many at once; default all at once */
     bool collect;           /* as in weft_gather_options */
-    int64_t timeout;        /* of the whole; default none */
+    int64_t timeout;        /* of the whole, as in weft_group_options */
     int *results;           /* keeps until the call returns: n results in the order of the items */
     weft_outcome *failures; /* keeps until the call returns: as in weft_group_options, with fn
                                and the item as its argument */
@@ -302,7 +302,7 @@ WEFT_API int weft_map(weft_fn fn, void *items, size_t n, size_t item_size,
 
 typedef struct weft_race_options {
     size_t size;
-    int64_t timeout; /* of the whole; default none */
+    int64_t timeout; /* of the whole, as in weft_group_options */
     int64_t stagger; /* so long the first has a lead over the second, and so on; one that fails
                         lets the next begin at once.  Default: all begin together */
     weft_outcome *failures; /* keeps until the call returns: as in weft_group_options */

@@ -98,7 +98,7 @@ WEFT_API int weft_scope_cancel(weft_scope *scope, const char *reason);
 /**
  * weft_scope_set_timeout() - move a scope's deadline
  * @scope:   borrows. Entered and not left.
- * @timeout: ns from now; WEFT_FOREVER: none; 0 or less: cancels now.
+ * @timeout: ns from now; WEFT_FOREVER: none, or 60 s of a shield; 0 or less: cancels now.
  *
  * Changes nothing once the scope is cancelled.
  *

@@ -58,7 +58,7 @@ int weft_group_init(weft_group *public_group, const weft_group_options *options)
     }
     if (self->scope == &group->scope)
         return weft__fail(WEFT_EMISNESTED, "the group was begun, and not waited for");
-    int64_t timeout = options != NULL && options->timeout > 0 ? options->timeout : WEFT_FOREVER;
+    int64_t timeout = options != NULL && options->timeout != 0 ? options->timeout : WEFT_FOREVER;
     weft__scope_init(&group->scope, self, timeout);
     init_group(group);
     if (options == NULL)

@@ -143,7 +143,7 @@ static void deadline_passed(struct weft__timer *timer)
 static void arm_at(struct weft__scope *scope, int64_t when, int64_t timeout)
 {
     struct weft__loop *loop = scope->task->loop;
-    scope->timeout = timeout;
+    scope->timeout = timeout > 0 ? timeout : 0;
     if (when == WEFT_FOREVER)
         weft__timer_stop(&loop->timers, &scope->timer);
     else if (weft__timer_start(&loop->timers, &scope->timer, when) < 0)
@@ -279,10 +279,15 @@ void weft_scope_enter_at(weft_scope *public_scope, int64_t when)
     arm_at(scope, when, when > now ? when - now : 0);
 }
 
+/* There is no shield without a deadline. */
+static int64_t shield_timeout(int64_t timeout)
+{
+    return timeout < WEFT_FOREVER / 2 ? timeout : WEFT_SEC(60);
+}
+
 void weft_scope_enter_shield(weft_scope *public_scope, int64_t timeout)
 {
-    struct weft__scope *scope =
-        enter(public_scope, timeout == WEFT_FOREVER ? WEFT_SEC(60) : timeout);
+    struct weft__scope *scope = enter(public_scope, shield_timeout(timeout));
     if (scope == NULL)
         return;
     scope->shield = true;
@@ -345,7 +350,7 @@ int weft_scope_set_timeout(weft_scope *public_scope, int64_t timeout)
         return 0;
     int err = check_entered(scope);
     if (err == 0 && !scope->cancelled)
-        arm(scope, timeout);
+        arm(scope, scope->shield ? shield_timeout(timeout) : timeout);
     return err;
 }
 

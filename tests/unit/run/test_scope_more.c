@@ -331,3 +331,38 @@ TEST(scope_forgotten_in_a_frame_that_is_gone_ends_the_program)
     ASSERT(WIFSIGNALED(status));
     ASSERT_STR_HAS(output, "returned inside a scope or group of its own");
 }
+
+/* ---- values at the edge ---- */
+
+VIRTUAL_TEST(scope_with_less_than_no_time_says_that_it_had_none)
+{
+    static const int64_t timeouts[] = {-WEFT_SEC(5), INT64_MIN, -1, 0};
+    for (size_t i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++) {
+        weft_scope scope;
+        weft_scope_enter(&scope, timeouts[i]);
+        ASSERT_ERR(weft_scope_exit(&scope, weft_sleep(1)), -ETIMEDOUT);
+        ASSERT_STR_EQ(weft_error_message(), "timed out after 0 s");
+    }
+}
+
+VIRTUAL_TEST(scope_that_is_a_shield_keeps_a_deadline)
+{
+    weft_scope scope;
+    weft_scope_enter_shield(&scope, WEFT_SEC(1));
+    ASSERT_OK(weft_scope_set_timeout(&scope, WEFT_FOREVER));
+    ASSERT_INT_EQ(weft_scope_deadline(&scope) - weft_now(), WEFT_SEC(60));
+    ASSERT_OK(weft_scope_exit(&scope, 0));
+    weft_scope_enter_shield(&scope, WEFT_FOREVER - 1);
+    ASSERT_INT_EQ(weft_scope_deadline(&scope) - weft_now(), WEFT_SEC(60));
+    ASSERT_OK(weft_scope_exit(&scope, 0));
+}
+
+VIRTUAL_TEST(group_with_less_than_no_time_is_over_at_once)
+{
+    weft_group group;
+    int saw = 1;
+    ASSERT_OK(weft_group_init(&group, WEFT_GROUP(.timeout = -1)));
+    ASSERT_OK(weft_group_spawn(&group, sleep_long, &saw));
+    ASSERT_ERR(weft_group_wait(&group), -ETIMEDOUT);
+    ASSERT_INT_EQ(saw, -ECANCELED);
+}
