@@ -78,8 +78,8 @@ WEFT_API int weft_run(weft_fn fn, void *arg);
  * Suspends: yes, the calling thread.
  * Cancel:   as weft_run().
  * Return:   what fn returned, or negative.
- * Errors:   those of weft_run(); -EINVAL a stack_size that is too large; -EBUSY tasks or scopes
- *           of this thread still use another back end.
+ * Errors:   those of weft_run(); -EINVAL a stack_size that is too large, or no such back end;
+ *           -EBUSY tasks or scopes of this thread still use another back end.
  * Source:   asyncio.Runner.
  * Since:    0.1
  */

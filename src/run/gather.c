@@ -6,18 +6,31 @@
 
 #include "run/run_int.h"
 
+/* None has begun; an error if one has no function. */
+static int prepare_calls(weft_call *calls, size_t n, const char *what)
+{
+    for (size_t i = 0; i < n; i++)
+        calls[i].result = -ECANCELED;
+    for (size_t i = 0; i < n; i++) {
+        if (calls[i].fn == NULL)
+            return weft__fail(-EINVAL, "call %zu of a %s has no function", i, what);
+    }
+    return 0;
+}
+
 /* ---- gather ---- */
 
 int weft_gather(weft_call *calls, size_t n, const weft_gather_options *options)
 {
     weft_group group;
     bool collect = options != NULL && options->collect;
-    struct weft_task *self;
-    int err = weft__enter(&self);
-    for (size_t i = 0; i < n; i++)
-        calls[i].result = -ECANCELED;
-    if (err < 0)
-        return err;
+    struct weft_task *self = weft__self();
+    if (self == NULL)
+        return weft__context_get()->error_code;
+    int err = prepare_calls(calls, n, "gather");
+    int cancelled = weft__checkpoint(self);
+    if (cancelled < 0 || err < 0)
+        return cancelled < 0 ? cancelled : err;
     err = weft_group_init(&group, WEFT_GROUP(.name = "gather", .collect = collect,
                                              .timeout = options != NULL ? options->timeout : 0));
     if (err < 0)
@@ -171,18 +184,6 @@ static int start_racers(struct race *race, size_t n, int64_t stagger)
     return 0;
 }
 
-static int check_race(weft_call *calls, size_t n)
-{
-    if (n == 0)
-        return weft__fail(-EINVAL, "a race of nobody");
-    for (size_t i = 0; i < n; i++) {
-        calls[i].result = -ECANCELED;
-        if (calls[i].fn == NULL)
-            return weft__fail(-EINVAL, "call %zu of a race has no function", i);
-    }
-    return 0;
-}
-
 /* Where not all could fail, because time was over, that is the error. */
 static int finish_race(struct race *race)
 {
@@ -200,7 +201,7 @@ int weft_race(weft_call *calls, size_t n, const weft_race_options *options, size
         return weft__context_get()->error_code;
     if (options != NULL)
         memcpy(&all, options, options->size < sizeof all ? options->size : sizeof all);
-    int err = check_race(calls, n);
+    int err = n > 0 ? prepare_calls(calls, n, "race") : weft__fail(-EINVAL, "a race of nobody");
     if (err == 0)
         err = weft__checkpoint(self);
     if (err < 0)

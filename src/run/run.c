@@ -159,6 +159,8 @@ static int loop_for(weft_backend backend, struct weft__loop **ret, bool *ret_mad
     int err = check_thread(loop);
     if (err < 0)
         return err;
+    if (backend > WEFT_BACKEND_VIRTUAL)
+        return weft__fail(-EINVAL, "there is no back end %d", (int)backend);
     if (loop != NULL && backend != WEFT_BACKEND_DEFAULT && loop->backend->kind != backend) {
         if (loop->n_tasks > loop->n_services || loop->native.scope != NULL || loop->n_runners > 0)
             return weft__fail(-EBUSY, "tasks or scopes of this thread still use another back end");

@@ -608,3 +608,15 @@ VIRTUAL_TEST(testing_cancel_at_counts_checkpoints_and_waits)
     ASSERT_INT_EQ(weft_checkpoint(), -ECANCELED);
     ASSERT_OK(weft_scope_exit(&scope, -ECANCELED));
 }
+
+static int do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+TEST(run_on_a_back_end_that_there_is_not_is_refused)
+{
+    ASSERT_ERR(weft_run_with(do_nothing, NULL, WEFT_RUN(.backend = (weft_backend)77)), -EINVAL);
+    ASSERT_STR_EQ(weft_error_message(), "there is no back end 77");
+}
