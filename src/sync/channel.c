@@ -19,7 +19,11 @@ static void *end_new(struct weft__channel *channel)
     struct weft__end *end = weft__alloc(sizeof *end);
     if (end == NULL)
         return NULL;
-    *end = (struct weft__end){.channel = channel, .shared = channel->shared};
+    *end = (struct weft__end){
+        .channel = channel,
+        .shared = channel->shared,
+        .plain = !channel->shared,
+    };
     channel->n_ends++;
     return end;
 }
@@ -150,11 +154,21 @@ static void complete_all(struct weft__list *queue, const struct weft__end *end, 
     }
 }
 
-static void close_sender(struct weft__channel *channel, struct weft__end *end)
+/* False if it was closed already. */
+static bool mark_closed(struct weft__end *end)
 {
     if (end->closed)
-        return;
+        return false;
     end->closed = true;
+    if (!end->shared)
+        end->plain = false;
+    return true;
+}
+
+static void close_sender(struct weft__channel *channel, struct weft__end *end)
+{
+    if (!mark_closed(end))
+        return;
     complete_all(&channel->senders, end, WEFT_ECLOSED);
     if (--channel->n_senders == 0)
         complete_all(&channel->receivers, NULL, WEFT_EEOF);
@@ -162,9 +176,8 @@ static void close_sender(struct weft__channel *channel, struct weft__end *end)
 
 static void close_receiver(struct weft__channel *channel, struct weft__end *end)
 {
-    if (end->closed)
+    if (!mark_closed(end))
         return;
-    end->closed = true;
     complete_all(&channel->receivers, end, WEFT_ECLOSED);
     if (--channel->n_receivers > 0)
         return;
@@ -363,7 +376,7 @@ static __attribute__((noinline)) int receive_slowly(weft_receiver *receiver, voi
 static inline struct weft_task *undisturbed(const struct weft__end *end)
 {
     struct weft_task *self = weft__self_undisturbed();
-    if (end->closed | end->shared | (end->channel->items.item_size != sizeof(uint64_t)))
+    if (!end->plain | (end->channel->items.item_size != sizeof(uint64_t)))
         return NULL;
     return self;
 }

@@ -45,6 +45,7 @@ struct weft__end {
     struct weft__channel *channel;
     bool closed;
     bool shared; /* as the channel is */
+    bool plain;  /* neither; of a shared one it never changes, so that no lock is needed to look */
 };
 
 struct weft_sender {

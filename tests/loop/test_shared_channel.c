@@ -434,3 +434,48 @@ TEST_WITH(shared_channel_survives_every_fault, .limit_s = 60)
     FAULTS(send_and_receive, NULL, .any_error = true);
     FAULTS(send_and_receive, NULL, .any_error = true, .backend = WEFT_BACKEND_VIRTUAL);
 }
+
+/* ---- an end that is closed under its users ---- */
+
+static void *send_until_closed(void *arg)
+{
+    uint64_t item = 1;
+    int err;
+    while ((err = weft_sender_send(arg, &item)) == 0)
+        continue;
+    ASSERT(err == WEFT_ECLOSED || err == -EPIPE);
+    return NULL;
+}
+
+static void *receive_until_closed(void *arg)
+{
+    uint64_t item;
+    int err;
+    while ((err = weft_receiver_receive(arg, &item)) == 0)
+        continue;
+    ASSERT(err == WEFT_ECLOSED || err == WEFT_EEOF);
+    return NULL;
+}
+
+/* Of pointers and numbers: the way that plain channels take without looking twice. */
+TEST_WITH(shared_channel_is_closed_by_a_thread_that_does_not_use_it, .limit_s = 60)
+{
+    for (int i = 0; i < 2; i++) {
+        weft_sender *sender;
+        weft_receiver *receiver;
+        pthread_t threads[2];
+        ASSERT_OK(weft_channel_new(sizeof(uint64_t), WEFT_CHANNEL(.capacity = 4, .shared = true),
+                                   &sender, &receiver));
+        ASSERT_INT_EQ(pthread_create(&threads[0], NULL, send_until_closed, sender), 0);
+        ASSERT_INT_EQ(pthread_create(&threads[1], NULL, receive_until_closed, receiver), 0);
+        usleep(2000);
+        if (i == 0)
+            weft_sender_close(sender);
+        else
+            weft_receiver_close(receiver);
+        pthread_join(threads[0], NULL);
+        pthread_join(threads[1], NULL);
+        weft_sender_free(sender);
+        weft_receiver_free(receiver);
+    }
+}
