@@ -114,6 +114,11 @@ static int write_one(struct end *end, const char *data, size_t len, bool *begun)
     return 0;
 }
 
+static int fail_torn(void)
+{
+    return weft__fail(-EPIPE, "write to a memory stream: an earlier write was cut short");
+}
+
 static int pair_writev(void *self, const weft_slice *slices, size_t n)
 {
     struct end *end = self;
@@ -121,7 +126,7 @@ static int pair_writev(void *self, const weft_slice *slices, size_t n)
     if (err < 0)
         return err;
     if (end->out->torn)
-        return weft__fail(-EPIPE, "write to a memory stream: an earlier write was cut short");
+        return fail_torn();
     bool begun = false;
     for (size_t i = 0; i < n && err == 0; i++)
         err = write_one(end, slices[i].data, slices[i].len, &begun);
@@ -138,6 +143,8 @@ static void end_writing(struct pipe *pipe)
 static int pair_write_eof(void *self)
 {
     struct end *end = self;
+    if (end->out->torn)
+        return fail_torn();
     end_writing(end->out);
     return 0;
 }

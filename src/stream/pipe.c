@@ -30,6 +30,7 @@ struct pipe {
     struct weft__op *reading; /* a task waits in it */
     struct weft__op *writing;
     bool torn;    /* a write was cut short: what followed would not fit */
+    bool aborted; /* closed by the last task that leaves */
     bool guarded; /* the kernel cannot be asked not to raise SIGPIPE */
 };
 
@@ -106,6 +107,8 @@ static void pace(const struct pipe *pipe)
         weft__yield(weft__self());
 }
 
+static int pipe_close(void *self);
+
 static int wait_for(struct pipe *pipe, uint32_t events)
 {
     bool reading = events == POLLIN;
@@ -116,9 +119,13 @@ static int wait_for(struct pipe *pipe, uint32_t events)
     *place = &op;
     int64_t n = weft__op_run(&op, timeout);
     *place = NULL;
-    if (n >= 0)
+    if (pipe->aborted && pipe->reading == NULL && pipe->writing == NULL)
+        pipe_close(pipe);
+    if (n >= 0 && !pipe->aborted)
         return 0;
-    if (n == -ECANCELED && !weft__self()->cancelled)
+    if (n >= 0)
+        n = -ECANCELED;
+    if (n == -ECANCELED && pipe->aborted)
         return weft__fail(WEFT_ECLOSED, "%s a pipe: it was cut off", what);
     if (n == -ECANCELED)
         return weft__cancel_error(weft__self());
@@ -173,6 +180,11 @@ static int64_t write_some(struct pipe *pipe, const weft_slice *slices, size_t n,
     }
 }
 
+static int fail_torn(void)
+{
+    return weft__fail(-EPIPE, "write to a pipe: an earlier write was cut short");
+}
+
 static int pipe_writev(void *self, const weft_slice *slices, size_t n)
 {
     struct pipe *pipe = self;
@@ -182,7 +194,7 @@ static int pipe_writev(void *self, const weft_slice *slices, size_t n)
     if (err < 0)
         return err;
     if (pipe->torn)
-        return weft__fail(-EPIPE, "write to a pipe: an earlier write was cut short");
+        return fail_torn();
     while (n > 0) {
         int64_t written = write_some(pipe, slices, n, at);
         if (written < 0) {
@@ -230,6 +242,7 @@ static void pipe_free(void *self)
 static void pipe_abort(void *self)
 {
     struct pipe *pipe = self;
+    pipe->aborted = true;
     if (pipe->reading != NULL)
         weft__op_cancel(pipe->reading);
     if (pipe->writing != NULL)
@@ -245,6 +258,13 @@ static int pipe_is_quiet(void *self)
     return pipe->fd.fd >= 0 && poll(&pollfd, 1, 0) == 0;
 }
 
+/* The end of what is written is that the descriptor is closed. */
+static int pipe_write_eof(void *self)
+{
+    const struct pipe *pipe = self;
+    return pipe->torn ? fail_torn() : pipe_close(self);
+}
+
 static const weft_stream_ops pipe_ops = {
     .size = sizeof pipe_ops,
     .name = "pipe",
@@ -257,13 +277,12 @@ static const weft_stream_ops pipe_ops = {
     .abort = pipe_abort,
 };
 
-/* The end of what is written is that the descriptor is closed. */
 static const weft_stream_ops write_ops = {
     .size = sizeof write_ops,
     .name = "pipe",
     .read = pipe_read,
     .writev = pipe_writev,
-    .write_eof = pipe_close,
+    .write_eof = pipe_write_eof,
     .set_timeout = pipe_set_timeout,
     .close = pipe_close,
     .free = pipe_free,

@@ -114,12 +114,14 @@ static int end_write(weft_stream *stream, int err)
 static int begin_data(weft_stream *stream)
 {
     int err = begin_write(stream);
-    if (err == 0 && stream->write_ended) {
-        stream->writing = false;
-        return weft__fail(WEFT_ECLOSED, "write to a %s stream after its end was written",
+    if (err < 0 || !(stream->write_ended || stream->torn))
+        return err;
+    stream->writing = false;
+    if (stream->torn)
+        return weft__fail(-EPIPE, "write to a %s stream: an earlier write was cut short",
                           stream->ops.name);
-    }
-    return err;
+    return weft__fail(WEFT_ECLOSED, "write to a %s stream after its end was written",
+                      stream->ops.name);
 }
 
 int weft_stream_write(weft_stream *stream, const void *data, size_t len)
@@ -131,14 +133,18 @@ int weft_stream_write(weft_stream *stream, const void *data, size_t len)
 /* Slices without bytes are for the caller's convenience; transports do not see them. */
 static int write_some(weft_stream *stream, const weft_slice *slices, size_t n)
 {
+    bool begun = false;
     while (n > 0) {
         size_t run = 0;
         while (run < n && slices[run].len > 0)
             run++;
         if (run > 0) {
             int err = stream->ops.writev(stream->self, slices, run);
-            if (err < 0)
+            if (err < 0) {
+                stream->torn = begun;
                 return err;
+            }
+            begun = true;
         }
         size_t skip = run < n ? run + 1 : run;
         slices += skip;

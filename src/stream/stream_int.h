@@ -14,6 +14,7 @@ struct weft_stream {
     bool writing; /* a task is inside writev, flush, write_eof or close */
     bool write_ended;
     bool closed;
+    bool torn;    /* a gathered write failed between two of its pieces */
     bool aborted; /* cut off, maybe under tasks that are in calls */
 };
 

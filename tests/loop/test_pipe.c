@@ -218,3 +218,30 @@ TEST(pipe_survives_every_fault)
 {
     FAULTS(make_all, NULL);
 }
+
+/* ---- cut off ---- */
+
+static int fill(void *arg)
+{
+    static const char data[256 * 1024];
+    ASSERT_ERR(weft_stream_write(arg, data, sizeof data), WEFT_ECLOSED);
+    return 0;
+}
+
+TASK_TEST(pipe_cut_off_under_its_writer_ends_for_the_reader)
+{
+    weft_stream *reader, *writer;
+    weft_group group;
+    static char data[256 * 1024];
+    int64_t n;
+    ASSERT_OK(weft_pipe(&reader, &writer));
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_group_spawn(&group, fill, writer));
+    weft_stream_abort(writer);
+    ASSERT_OK(weft_group_wait(&group));
+    while ((n = weft_stream_read(reader, data, sizeof data)) > 0)
+        continue;
+    ASSERT_INT_EQ(n, 0);
+    weft_stream_free(writer);
+    weft_stream_free(reader);
+}

@@ -554,6 +554,9 @@ void stream_cancelled_write_tears_the_stream(stream_make make, bool half)
     ASSERT_ERR(weft_scope_exit(&scope, err), -ETIMEDOUT);
     ASSERT_ERR(weft_stream_write(a, "x", 1), -EPIPE);
     ASSERT_STR_HAS(weft_error_message(), "cut short");
+    /* The peer must not take what came for all of it. */
+    if (weft_stream_can_write_eof(a))
+        ASSERT_ERR(weft_stream_write_eof(a), -EPIPE);
     weft_stream_close(a);
     weft_stream_free(a);
     weft_stream_free(b);

@@ -75,3 +75,25 @@ VIRTUAL_TEST(pair_timeout_is_exact_on_the_virtual_clock)
     weft_stream_free(a);
     weft_stream_free(b);
 }
+
+static int write_two_pieces(void *arg)
+{
+    const weft_slice slices[] = {{"1234", 4}, {NULL, 0}, {"5678", 4}};
+    ASSERT_ERR(weft_stream_writev(arg, slices, 3), -ECANCELED);
+    return -ECANCELED;
+}
+
+/* The first piece went whole, and of the second one nothing. */
+VIRTUAL_TEST(pair_write_cut_between_its_pieces_tears_the_stream)
+{
+    weft_stream *a, *b;
+    weft_scope scope;
+    ASSERT_OK(weft_stream_pair(4, &a, &b));
+    weft_scope_enter(&scope, WEFT_MS(5));
+    ASSERT_ERR(weft_scope_exit(&scope, write_two_pieces(a)), -ETIMEDOUT);
+    ASSERT_ERR(weft_stream_write(a, "x", 1), -EPIPE);
+    ASSERT_STR_HAS(weft_error_message(), "cut short");
+    ASSERT_ERR(weft_stream_write_eof(a), -EPIPE);
+    weft_stream_free(a);
+    weft_stream_free(b);
+}
