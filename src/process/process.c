@@ -255,7 +255,7 @@ static void adopt(struct weft_process *process, struct weft__launch *launch)
     memcpy(process->pipes, launch->pipes, sizeof process->pipes);
     memset(launch->pipes, 0, sizeof launch->pipes);
     process->grace = options->grace != 0 ? options->grace : WEFT_SEC(GRACE_SECONDS);
-    process->pipe_grace = options->pipe_grace > 0 ? options->pipe_grace : WEFT_MS(500);
+    process->pipe_grace = options->pipe_grace != 0 ? options->pipe_grace : WEFT_MS(500);
     process->output_max =
         options->output_max != 0 ? options->output_max : WEFT__LIMIT_PROCESS_OUTPUT;
     memcpy(process->name, name, strnlen(name, sizeof process->name - 1));

@@ -158,6 +158,35 @@ TASK_TEST(process_communicate_does_not_wait_for_a_grandchild)
     weft_process_free(process);
 }
 
+/* How long it took to read what was there, and to leave the grandchild alone. */
+static int64_t communicate_without_grace(void)
+{
+    weft_process *process;
+    weft_process_result result;
+    ASSERT_OK(weft_process_start(WEFT_ARGV("echo mine; sleep 100 & echo $! >&2"),
+                                 WEFT_PROCESS(.shell = true, .out = WEFT_STDIO_PIPE,
+                                              .err = WEFT_STDIO_PIPE, .pipe_grace = -1),
+                                 &process));
+    ASSERT_OK(weft_process_wait(process, NULL));
+    int64_t ended = weft_now();
+    ASSERT_OK(weft_process_communicate(process, NULL, 0, &result));
+    int64_t took = weft_now() - ended;
+    ASSERT_STR_EQ(result.out, "mine\n");
+    ASSERT(result.cut);
+    kill((pid_t)strtol(result.err, NULL, 10), SIGKILL);
+    weft_process_result_done(&result);
+    weft_process_free(process);
+    return took;
+}
+
+/* The default would be 0.5 s, each time; a busy machine is that slow once. */
+TASK_TEST(process_communicate_without_grace_does_not_wait)
+{
+    int tries = 1;
+    while (communicate_without_grace() >= WEFT_MS(500))
+        ASSERT_INT_LT(tries++, 10);
+}
+
 TASK_TEST(process_wait_does_not_wait_for_a_grandchild)
 {
     char text[32] = "";
