@@ -11,7 +11,7 @@
 #include "net/sys.h"
 #include "stream/stream_int.h"
 
-enum unit { INTEGER, SWITCH, SECONDS, MILLISECONDS, LINGER, INTERFACE };
+enum unit { INTEGER, BYTES, SWITCH, SECONDS, MILLISECONDS, LINGER, INTERFACE };
 
 struct option {
     const char *name;
@@ -32,8 +32,8 @@ static const struct option options[] = {
     [WEFT_SOCKET_KEEPALIVE_COUNT] = {"keepalive count", INTEGER, IPPROTO_TCP, TCP_KEEPCNT, 0},
     [WEFT_SOCKET_USER_TIMEOUT] = {"user timeout", MILLISECONDS, IPPROTO_TCP, TCP_USER_TIMEOUT, 0},
     [WEFT_SOCKET_LINGER] = {"linger", LINGER, SOL_SOCKET, SO_LINGER, 0},
-    [WEFT_SOCKET_RECEIVE_BUFFER] = {"receive buffer", INTEGER, SOL_SOCKET, SO_RCVBUF, 0},
-    [WEFT_SOCKET_SEND_BUFFER] = {"send buffer", INTEGER, SOL_SOCKET, SO_SNDBUF, 0},
+    [WEFT_SOCKET_RECEIVE_BUFFER] = {"receive buffer", BYTES, SOL_SOCKET, SO_RCVBUF, 0},
+    [WEFT_SOCKET_SEND_BUFFER] = {"send buffer", BYTES, SOL_SOCKET, SO_SNDBUF, 0},
     [WEFT_SOCKET_PRIORITY] = {"priority", INTEGER, SOL_SOCKET, SO_PRIORITY, 0},
     [WEFT_SOCKET_TOS] = {"tos", INTEGER, IPPROTO_IP, IP_TOS, IPV6_TCLASS},
     [WEFT_SOCKET_TTL] = {"ttl", INTEGER, IPPROTO_IP, IP_TTL, IPV6_UNICAST_HOPS},
@@ -62,6 +62,12 @@ static int domain_of(int fd)
     socklen_t len = sizeof domain;
     getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
     return domain;
+}
+
+/* Where less than nothing makes no sense, and the kernel takes it for something else. */
+static bool is_amount(enum unit unit)
+{
+    return unit == BYTES || unit == SECONDS || unit == MILLISECONDS;
 }
 
 /* What the kernel counts in whole units is rounded up: no time becomes none. */
@@ -106,7 +112,7 @@ int weft__socket_set(int fd, weft_socket_option option, int64_t value)
     if (found == NULL)
         return -EINVAL;
     int64_t number = to_kernel(found->unit == LINGER ? SECONDS : found->unit, value);
-    if (number > INT32_MAX || number < INT32_MIN)
+    if (number > INT32_MAX || number < INT32_MIN || (value < 0 && is_amount(found->unit)))
         return weft__fail(-EINVAL, "set %s of a socket to %lld: out of range", found->name,
                           (long long)value);
     /* On a simulated network they make no difference. */

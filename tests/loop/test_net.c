@@ -100,6 +100,28 @@ TASK_TEST(dial_of_one_family_tries_no_other)
     weft_listener_close(listener);
 }
 
+/* The kernel takes less than no bytes for the most that there can be, and no time for its own. */
+TASK_TEST(option_of_less_than_nothing_is_refused)
+{
+    static const weft_socket_option amounts[] = {
+        WEFT_SOCKET_RECEIVE_BUFFER,
+        WEFT_SOCKET_SEND_BUFFER,
+        WEFT_SOCKET_USER_TIMEOUT,
+        WEFT_SOCKET_KEEPALIVE_IDLE,
+    };
+    weft_listener *listener;
+    ASSERT_OK(weft_listen("127.0.0.1", 0, NULL, &listener));
+    weft_stream *stream = dial_to(listener, NULL);
+    for (size_t i = 0; i < sizeof amounts / sizeof amounts[0]; i++) {
+        int64_t before = option_of(stream, amounts[i]);
+        ASSERT_ERR(weft_stream_set_option(stream, amounts[i], -1), -EINVAL);
+        ASSERT_STR_HAS(weft_error_message(), "to -1: out of range");
+        ASSERT_INT_EQ(option_of(stream, amounts[i]), before);
+    }
+    weft_stream_free(stream);
+    weft_listener_close(listener);
+}
+
 /* ---- listening ---- */
 
 TASK_TEST(listen_options_reach_the_connections)
