@@ -464,7 +464,7 @@ WEFT_API void weft_promise_unref(weft_promise *promise);
 
 /**
  * weft_promise_set() - give the value, wake everybody who waits
- * @promise: borrows. From any thread, with or without a loop.
+ * @promise: borrows. From any thread, with or without a loop, but from no handler of a signal.
  * @value:   keeps; who owns it is between those who set and wait.
  *
  * Suspends: never.

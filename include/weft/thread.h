@@ -273,7 +273,7 @@ WEFT_API weft_loop *weft_loop_ref_current(void);
 WEFT_API void weft_loop_unref(weft_loop *loop);
 /**
  * weft_loop_post() - have a function called on a loop's thread
- * @loop: borrows. From any thread.
+ * @loop: borrows. From any thread, but from no handler of a signal: see weft/signal.h.
  * @fn:   called between the loop's tasks, in the order of posting from one thread. It must not
  *        block: it may set events, release semaphores, cancel scopes.
  * @arg:  keeps until fn is called.
