@@ -150,9 +150,10 @@ typedef struct weft_request_options {
     const char *idempotency_key; /* field Idempotency-Key: makes any method safe to repeat;
                                     WEFT_IDEMPOTENCY_AUTO: a new one for each call */
     weft_retry_stats *stats;     /* to be filled with the attempts, on failure too */
-    /* A body that comes piece by piece, in the calling task; never more than 64 KiB of it are held.
-       body_reader fills data with at most len bytes and returns how many, 0 at the end, or an
-       error, which ends the call; it may suspend. */
+    /* A body that comes piece by piece; never more than 64 KiB of it are held.  body_reader fills
+       data with at most len bytes and returns how many, 0 at the end, or an error, which ends the
+       call; it may suspend.  It runs in the calling task, over HTTP/2 in a task of its own with
+       the caller's task-local values: see weft_client_stream(). */
     int64_t (*body_reader)(void *userdata, void *data, size_t len);
     weft_stream *body_stream; /* borrows; instead of body_reader: read to its end, or body_size */
     uint64_t body_size;       /* bytes of it; 0: not known, it is sent chunked */
@@ -327,6 +328,18 @@ WEFT_API int weft_client_request(weft_client *client, const char *method, const 
  *
  * Returns when the head has come; the body is read with weft_response_read(), on this thread.
  * Retries cover what comes before the body.
+ *
+ * Over HTTP/2 bodies go both ways at once.  Where that of the request comes by pieces (body_reader,
+ * body_stream, file, multipart with files) this returns the response even if it is still on its
+ * way, so that what has been read may decide what is written next.  It goes on, as fast as the
+ * server takes it, until it ends, the response ends, or the response is closed or freed: that
+ * cancels the function and waits until it has returned.  Until then functions, their userdata and
+ * body_stream are in use, nothing else of the options is.  If the body fails, the stream is reset
+ * and reading the response fails with that error.  A read waits for read_timeout since the last
+ * progress in either direction, the body for write_timeout, but not while something of the response
+ * waits to be read.  Before the head, and in weft_client_request(), an answer may take any time
+ * while the body goes.  In plain code the body goes on while the thread waits in any call of the
+ * library, and stands still between calls.  The function must not free the response itself.
  *
  * Suspends: yes, like weft_client_request().
  * Cancel:   -ECANCELED. The connection is closed, its place in the pool is free.

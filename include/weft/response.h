@@ -26,7 +26,9 @@ typedef struct weft_response weft_response;
  * weft_response_free() - release a response
  * @response: takes. NULL is allowed. A body that was not read to its end closes its connection.
  *
- * Suspends: never.
+ * Suspends: maybe, where the body of the request is still on its way, over HTTP/2: until the
+ *           function that it comes from, which is cancelled, has returned.
+ * Cancel:   it waits for that in a cancelled task too.
  * Source:   httpx.Response.close.
  * Since:    0.1
  */
@@ -273,7 +275,8 @@ WEFT_API const void *weft_response_content(const weft_response *response, size_t
  * Return:   bytes, at most len; 0 at the end of a whole body; or negative.
  * Errors:   WEFT_ETRUNCATED the body ended too early; WEFT_EREAD_TIMEOUT, WEFT_ETOTAL_TIMEOUT;
  *           WEFT_EREAD; WEFT_EREMOTE_PROTOCOL; WEFT_EDECODING a coding is corrupt or cut short;
- *           WEFT_ESTREAM_CONSUMED it was begun as raw bytes or as text; -ENOMEM.
+ *           WEFT_ESTREAM_CONSUMED it was begun as raw bytes or as text; -ENOMEM; over HTTP/2
+ *           those of a request body that is still on its way, see weft_client_stream().
  * Source:   httpx.Response.iter_bytes.
  * Since:    0.1
  */
@@ -352,7 +355,8 @@ WEFT_API int weft_response_read_line(weft_response *response, const char **ret, 
  *
  * A body that was not read to its end closes its connection; what is in memory stays.
  *
- * Suspends: never.
+ * Suspends: maybe, as weft_response_free().
+ * Cancel:   it waits in a cancelled task too.
  * Source:   httpx.Response.close.
  * Since:    0.1
  */

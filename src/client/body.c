@@ -70,31 +70,15 @@ static int set_json(struct weft__call *call)
     return err;
 }
 
-static int64_t read_stream(void *userdata, void *data, size_t len)
-{
-    const weft_request_options *options = userdata;
-    return weft_stream_read(options->body_stream, data, len);
-}
-
-static int rewind_stream(void *userdata)
-{
-    const weft_request_options *options = userdata;
-    return options->body_rewind(options->body_userdata);
-}
-
 static void set_pieces(struct weft__call *call)
 {
     const weft_request_options *options = call->options;
-    call->source = (struct weft__source){.read = options->body_reader,
+    call->source = (struct weft__source){.stream = options->body_stream,
+                                         .read = options->body_reader,
                                          .rewind = options->body_rewind,
                                          .userdata = options->body_userdata,
                                          .size = options->body_size,
                                          .sized = options->body_size > 0};
-    if (options->body_stream != NULL) {
-        call->source.read = read_stream;
-        call->source.rewind = options->body_rewind != NULL ? rewind_stream : NULL;
-        call->source.userdata = (void *)options;
-    }
     call->reads_body = true;
     call->has_body = true;
 }
@@ -273,9 +257,9 @@ bool weft__body_can_repeat(const struct weft__call *call)
 }
 
 /* What the caller's function returned, which may have no message of its own. */
-static int fail(struct weft__call *call, int err, const char *what)
+static int fail(bool *failed, int err, const char *what)
 {
-    call->body_failed = err != -ECANCELED;
+    *failed = err != -ECANCELED;
     if (weft__context_get()->error_code != err)
         weft__fail_code(err);
     return err == -ECANCELED ? err : weft__fail_prefix(err, "%s", what);
@@ -291,7 +275,7 @@ int weft__body_prepare(struct weft__call *call)
                           "the request body cannot be sent a second time without body_rewind");
     int err = source->rewind(source->userdata);
     if (err < 0)
-        return fail(call, err, "the request body could not be rewound");
+        return fail(&call->body_failed, err, "the request body could not be rewound");
     call->body_used = false;
     return 0;
 }
@@ -299,29 +283,30 @@ int weft__body_prepare(struct weft__call *call)
 /* ---- sending it ---- */
 
 /* As weft_stream_read. */
-static int64_t next_piece(struct weft__call *call, char *data, size_t len)
+static int64_t next_piece(struct weft__sending *sending, char *data, size_t len)
 {
-    call->body_used = true;
-    int64_t n = call->source.read(call->source.userdata, data, len);
+    const struct weft__source *source = &sending->source;
+    sending->used = true;
+    int64_t n = source->stream != NULL ? weft_stream_read(source->stream, data, len)
+                                       : source->read(source->userdata, data, len);
     if (n < 0)
-        return fail(call, (int)n, "the request body could not be read");
+        return fail(&sending->failed, (int)n, "the request body could not be read");
     if ((uint64_t)n > len) {
-        call->body_failed = true;
+        sending->failed = true;
         return weft__fail(-EINVAL, "body_reader returned %jd, more than the %zu it was asked for",
                           (intmax_t)n, len);
     }
     return n;
 }
 
-static int tell(struct weft__call *call, size_t n)
+static int tell(struct weft__sending *sending, size_t n)
 {
-    const weft_request_options *options = call->options;
-    uint64_t size = call->reads_body ? call->source.size : call->body_len;
-    if (options->on_upload == NULL)
+    uint64_t size = sending->reads ? sending->source.size : sending->body_len;
+    if (sending->on_upload == NULL)
         return 0;
-    call->uploaded += n;
-    int err = options->on_upload(options->upload_userdata, call->uploaded, size);
-    return err < 0 ? fail(call, err, "the upload was given up") : 0;
+    sending->sent += n;
+    int err = sending->on_upload(sending->upload_userdata, sending->sent, size);
+    return err < 0 ? fail(&sending->failed, err, "the upload was given up") : 0;
 }
 
 static int send_piece(weft_stream *stream, const char *data, size_t len, bool chunked)
@@ -333,14 +318,14 @@ static int send_piece(weft_stream *stream, const char *data, size_t len, bool ch
     return weft_stream_writev(stream, slices, 3);
 }
 
-static int send_pieces(weft_stream *stream, struct weft__call *call, char *buffer)
+static int send_pieces(weft_stream *stream, struct weft__sending *sending, char *buffer)
 {
-    uint64_t size = call->source.size;
-    bool chunked = !call->source.sized;
-    bool framed = chunked && call->framed;
+    uint64_t size = sending->source.size;
+    bool chunked = !sending->source.sized;
+    bool framed = chunked && sending->framed;
     uint64_t left = chunked ? UINT64_MAX : size;
     while (left > 0) {
-        int64_t n = next_piece(call, buffer, left < PIECE ? (size_t)left : PIECE);
+        int64_t n = next_piece(sending, buffer, left < PIECE ? (size_t)left : PIECE);
         if (n < 0)
             return (int)n;
         if (n == 0 && chunked && !framed)
@@ -348,13 +333,13 @@ static int send_pieces(weft_stream *stream, struct weft__call *call, char *buffe
         if (n == 0 && chunked)
             return weft_stream_write(stream, WEFT__CHUNK_END, sizeof WEFT__CHUNK_END - 1);
         if (n == 0) {
-            call->body_failed = true;
+            sending->failed = true;
             return weft__fail(WEFT_ELOCAL_PROTOCOL, "the request body ended after %ju of %ju bytes",
                               (uintmax_t)(size - left), (uintmax_t)size);
         }
         int err = send_piece(stream, buffer, (size_t)n, framed);
         if (err == 0)
-            err = tell(call, (size_t)n);
+            err = tell(sending, (size_t)n);
         if (err < 0)
             return err;
         left -= chunked ? 0 : (uint64_t)n;
@@ -363,39 +348,67 @@ static int send_pieces(weft_stream *stream, struct weft__call *call, char *buffe
 }
 
 /* Bytes in memory, in pieces for whoever wants to be told of each. */
-static int send_told(weft_stream *stream, struct weft__call *call)
+static int send_told(weft_stream *stream, struct weft__sending *sending)
 {
-    const char *data = call->body;
+    const char *data = sending->body;
     int err = 0;
-    for (size_t at = 0; err == 0 && at < call->body_len; at += PIECE) {
-        size_t left = call->body_len - at;
+    for (size_t at = 0; err == 0 && at < sending->body_len; at += PIECE) {
+        size_t left = sending->body_len - at;
         size_t n = left < PIECE ? left : PIECE;
         err = weft_stream_write(stream, data + at, n);
         if (err == 0)
-            err = tell(call, n);
+            err = tell(sending, n);
     }
     return err;
 }
 
-static int send_bytes(weft_stream *stream, struct weft__call *call, const struct weft__buf *head)
+static int send_bytes(weft_stream *stream, struct weft__sending *sending,
+                      const struct weft__buf *head)
 {
-    const weft_slice slices[] = {{weft__buf_bytes(head), head->len}, {call->body, call->body_len}};
-    if (call->options->on_upload == NULL && head->len > 0)
-        return weft_stream_writev(stream, slices, call->body_len > 0 ? 2 : 1);
+    const weft_slice slices[] = {{weft__buf_bytes(head), head->len},
+                                 {sending->body, sending->body_len}};
+    if (sending->on_upload == NULL && head->len > 0)
+        return weft_stream_writev(stream, slices, sending->body_len > 0 ? 2 : 1);
     int err = head->len > 0 ? weft_stream_writev(stream, slices, 1) : 0;
-    return err < 0 ? err : send_told(stream, call);
+    return err < 0 ? err : send_told(stream, sending);
 }
 
-static int send_read(weft_stream *stream, struct weft__call *call, const struct weft__buf *head)
+static int send_read(weft_stream *stream, struct weft__sending *sending,
+                     const struct weft__buf *head)
 {
     char *buffer = weft__alloc(PIECE);
     if (buffer == NULL)
         return weft__fail_nomem();
     int err = head->len > 0 ? weft_stream_write(stream, weft__buf_bytes(head), head->len) : 0;
     if (err == 0)
-        err = send_pieces(stream, call, buffer);
+        err = send_pieces(stream, sending, buffer);
     weft__free(buffer);
     return err;
+}
+
+void weft__sending_init(struct weft__sending *sending, const struct weft__call *call)
+{
+    *sending = (struct weft__sending){
+        .source = call->source,
+        .body = call->body,
+        .body_len = call->body_len,
+        .on_upload = call->options->on_upload,
+        .upload_userdata = call->options->upload_userdata,
+        .reads = call->reads_body,
+        .framed = call->framed,
+    };
+}
+
+static bool is_large(const struct weft__sending *sending)
+{
+    return sending->reads || sending->body_len > SMALL;
+}
+
+int weft__sending_run(struct weft__sending *sending, weft_stream *stream,
+                      const struct weft__buf *head)
+{
+    int err = sending->reads ? send_read(stream, sending, head) : send_bytes(stream, sending, head);
+    return err == 0 && is_large(sending) ? weft_stream_flush(stream) : err;
 }
 
 bool weft__body_is_large(const struct weft__call *call)
@@ -405,7 +418,10 @@ bool weft__body_is_large(const struct weft__call *call)
 
 int weft__body_send(weft_stream *stream, struct weft__call *call, const struct weft__buf *head)
 {
-    call->uploaded = 0;
-    int err = call->reads_body ? send_read(stream, call, head) : send_bytes(stream, call, head);
-    return err == 0 && weft__body_is_large(call) ? weft_stream_flush(stream) : err;
+    struct weft__sending sending;
+    weft__sending_init(&sending, call);
+    int err = weft__sending_run(&sending, stream, head);
+    call->body_used = call->body_used || sending.used;
+    call->body_failed = call->body_failed || sending.failed;
+    return err;
 }

@@ -495,7 +495,6 @@ static int all_hops(struct weft__call *call, struct weft__retrying *retrying, we
 
 /* ---- the call ---- */
 
-/* The URL goes over to the response; what is said of the call is said by whoever has it. */
 static int keep_history(weft_response *response, const weft_retry_stats *stats)
 {
     if (stats->history_len < 2)
@@ -508,6 +507,16 @@ static int keep_history(weft_response *response, const weft_retry_stats *stats)
     return 0;
 }
 
+/* What of the call goes on with the response: a body that is still on its way. */
+static int let_go(struct weft__call *call, const weft_response *response)
+{
+    const struct weft__conn *conn = response->conn;
+    return conn != NULL && conn->light
+               ? weft__h2_upload_detach(weft__light_of(response->conn), call)
+               : 0;
+}
+
+/* The URL goes over to the response; what is said of the call is said by whoever has it. */
 static int finish(struct weft__call *call, const struct weft__retrying *retrying, int err,
                   weft_response *response, weft_response **ret)
 {
@@ -525,6 +534,8 @@ static int finish(struct weft__call *call, const struct weft__retrying *retrying
         call->url = NULL;
         if (call->settings.raise_for_status)
             err = weft_response_raise_for_status(response);
+        if (err == 0)
+            err = let_go(call, response);
         if (err == 0) {
             *ret = response;
             return 0;

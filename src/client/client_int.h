@@ -353,6 +353,7 @@ enum { WEFT__IN_FIRST = 16 * 1024, WEFT__IN_MAX = 256 * 1024 };
 
 /* A body that comes piece by piece, wherever from. */
 struct weft__source {
+    weft_stream *stream;                                     /* NULL: read is asked */
     int64_t (*read)(void *userdata, void *data, size_t len); /* as body_reader */
     int (*rewind)(void *userdata);                           /* NULL: it cannot be */
     void *userdata;
@@ -371,13 +372,15 @@ struct weft__buf *weft__segments_text(struct weft__segments *segments);
 int weft__segments_add_text(struct weft__segments *segments);
 /* Of the caller, borrowed. */
 int weft__segments_add_bytes(struct weft__segments *segments, const void *data, size_t len);
-/* Opened when its turn comes; its size is asked for now. The path is borrowed. */
+/* Opened when its turn comes; its size is asked for now. */
 int weft__segments_add_file(struct weft__segments *segments, const char *path);
-/* name: for messages, borrowed. */
+/* name: for messages. */
 int weft__segments_add_source(struct weft__segments *segments, const char *name,
                               const struct weft__source *source);
 /* After the last one: the source that they are together, which borrows them. */
 int weft__segments_finish(struct weft__segments *segments, struct weft__source *ret);
+/* What is borrowed and not read yet becomes their own; the functions stay the caller's. */
+int weft__segments_keep(struct weft__segments *segments);
 /* All of it is text: there is nothing to be read. */
 bool weft__segments_is_text(const struct weft__segments *segments);
 
@@ -391,6 +394,20 @@ int weft__multipart_build(const weft_form_part *parts, const char *type,
                           struct weft__multipart *ret);
 
 /* ---- a call ---- */
+
+/* A body on its way: all that sending it needs, so that it may go on without its call. */
+struct weft__sending {
+    struct weft__source source; /* where reads gets it from */
+    const void *body;
+    size_t body_len;
+    int (*on_upload)(void *userdata, uint64_t sent, uint64_t size);
+    void *upload_userdata;
+    uint64_t sent; /* bytes */
+    bool reads;    /* piece by piece, from the source */
+    bool framed;   /* where its length is not known it goes in chunks */
+    bool used;     /* the source was asked for something */
+    bool failed;   /* the caller's fault */
+};
 
 struct weft__call {
     weft_client *client;
@@ -406,7 +423,6 @@ struct weft__call {
     char *own_type;                  /* a content type made for this call */
     struct weft__segments *segments; /* of a file or a form with files; NULL: none */
     struct weft__source source;      /* where reads_body gets it from */
-    uint64_t uploaded;               /* bytes of the body, by this attempt */
     char *userinfo;                  /* of the first URL, as Authorization; NULL: none */
     const void *body;
     size_t body_len;
@@ -496,6 +512,10 @@ void weft__body_done(struct weft__call *call);
 bool weft__body_can_repeat(const struct weft__call *call);
 /* Rewinds it where that is needed; WEFT_ENOT_REPLAYABLE where it cannot be. */
 int weft__body_prepare(struct weft__call *call);
+void weft__sending_init(struct weft__sending *sending, const struct weft__call *call);
+/* As weft__body_send. */
+int weft__sending_run(struct weft__sending *sending, weft_stream *stream,
+                      const struct weft__buf *head);
 /* Sends all of it behind head, which is not empty or has been sent. */
 int weft__body_send(weft_stream *stream, struct weft__call *call, const struct weft__buf *head);
 bool weft__body_is_large(const struct weft__call *call);

@@ -5,9 +5,8 @@
  * the next event of it, for a time of its own.  So nothing that happens to it, or that it fails
  * to do, can hold up another stream.
  *
- * A body is sent as far as the peer's window reaches.  What comes of the response meanwhile is
- * set aside when the upload would stand still otherwise: a server that answers while it reads
- * may read no further before its answer is taken.
+ * The body of the request may still be on its way when the head of the response has come, and
+ * goes on beside whoever reads the response: see h2_upload.c.
  */
 #include <string.h>
 
@@ -18,43 +17,43 @@
 
 /* ---- waiting for the stream's next event ---- */
 
-static void light_wake(struct weft__light *light, int64_t value)
+void weft__h2_wake(struct weft__h2_waiter *waiter, int64_t value)
 {
-    if (!light->parked)
+    if (!waiter->parked)
         return;
-    light->parked = false;
-    weft__timer_stop(&light->wait.task->loop->timers, &light->timer);
-    weft__wake(light->wait.task, value);
+    waiter->parked = false;
+    weft__timer_stop(&waiter->wait.task->loop->timers, &waiter->timer);
+    weft__wake(waiter->wait.task, value);
 }
 
 static void wait_cancel(struct weft__wait *wait, int code)
 {
-    light_wake(WEFT__CONTAINER(wait, struct weft__light, wait), code);
+    weft__h2_wake(WEFT__CONTAINER(wait, struct weft__h2_waiter, wait), code);
 }
 
 static void wait_over(struct weft__timer *timer)
 {
-    light_wake(WEFT__CONTAINER(timer, struct weft__light, timer), -ETIMEDOUT);
+    weft__h2_wake(WEFT__CONTAINER(timer, struct weft__h2_waiter, timer), -ETIMEDOUT);
 }
 
-static int wait_event(struct weft__light *light, int64_t timeout, const char *what)
+int weft__h2_wait(struct weft__h2_waiter *waiter, int64_t timeout, const char *what)
 {
     struct weft_task *self = weft__self();
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
-    if (light->parked)
+    if (waiter->parked)
         return weft__fail(-EBUSY, "another task is reading the response");
     if (timeout != WEFT_FOREVER) {
-        light->timer.fire = wait_over;
+        waiter->timer.fire = wait_over;
         int64_t when = weft__clock_add(weft__loop_now(self->loop), timeout);
-        if (weft__timer_start(&self->loop->timers, &light->timer, when) < 0)
+        if (weft__timer_start(&self->loop->timers, &waiter->timer, when) < 0)
             return weft__fail_nomem();
     }
-    light->wait.cancel = wait_cancel;
-    light->wait.what = what;
-    light->parked = true;
-    err = (int)weft__park(self, &light->wait);
+    waiter->wait.cancel = wait_cancel;
+    waiter->wait.what = what;
+    waiter->parked = true;
+    err = (int)weft__park(self, &waiter->wait);
     return err == -ECANCELED ? weft__cancel_error(self) : err;
 }
 
@@ -70,7 +69,8 @@ void weft__h2_on_stream(struct weft__h2_stream *stream, void *owner)
         light->early = true;
         weft_scope_cancel(light->uploading, "the server has answered");
     }
-    light_wake(light, 0);
+    weft__h2_wake(&light->reader, 0);
+    weft__h2_upload_wake(light);
 }
 
 void weft__h2_on_interim(struct weft__h2_stream *stream, void *owner, int status,
@@ -82,20 +82,23 @@ void weft__h2_on_interim(struct weft__h2_stream *stream, void *owner, int status
     light->wanted = light->wanted || status == 100;
     if (light->call != NULL && light->interim_error == 0)
         light->interim_error = weft__hooks_interim(light->call, status, headers);
-    light_wake(light, 0);
+    weft__h2_wake(&light->reader, 0);
 }
 
 /* ---- failures ---- */
 
-static int timed_out(const struct weft__conn *conn, int code, int64_t timeout)
+int weft__h2_timed_out(const struct weft__conn *conn, int code, int64_t timeout)
 {
     char peer[WEFT__PEER_TEXT];
     return weft__fail(code, "%s after %.6g s (%s)", weft_error_text(code), (double)timeout * 1e-9,
                       weft__conn_peer(conn, peer));
 }
 
-static int stream_failed(struct weft__light *light)
+int weft__h2_failure(struct weft__light *light)
 {
+    int err = weft__h2_upload_error(light);
+    if (err < 0)
+        return err;
     if (light->interim_error < 0)
         return weft__fail_code(light->interim_error);
     if (light->conn.pool != NULL && light->conn.pool->aborted)
@@ -137,7 +140,7 @@ bool weft__h2_may_repeat(struct weft__call *call, struct weft__conn *conn, int e
 
 /* ---- reading ---- */
 
-static size_t unread(struct weft__light *light)
+size_t weft__h2_left(const struct weft__light *light)
 {
     return light->aside.len + weft__h2_unread(light->stream);
 }
@@ -156,12 +159,25 @@ static int check_speed(struct weft__light *light)
     return 0;
 }
 
+/*
+ * While the body goes, an answer may take any time, as the write time-out counts then.  Whoever
+ * reads a streamed response meanwhile waits for the next event of either direction.
+ */
+static int wait_beside_upload(struct weft__light *light)
+{
+    int64_t timeout = weft__h2_upload_is_attached(light) ? WEFT_FOREVER : light->conn.read_timeout;
+    int err = weft__h2_wait(&light->reader, timeout, "HTTP/2 response");
+    return err == -ETIMEDOUT ? weft__h2_timed_out(&light->conn, WEFT_EREAD_TIMEOUT, timeout) : err;
+}
+
 /* For the next event of the response; a server that sends nothing at all is given up. */
 static int wait_response(struct weft__light *light)
 {
     struct weft__conn *conn = &light->conn;
+    if (weft__h2_upload_runs(light))
+        return wait_beside_upload(light);
     int64_t timeout = conn->read_timeout;
-    size_t had = unread(light);
+    size_t had = weft__h2_left(light);
     bool slow = conn->low_limit > 0 && conn->low_time - conn->low_waited < timeout;
     int err = check_speed(light);
     if (err < 0)
@@ -169,17 +185,17 @@ static int wait_response(struct weft__light *light)
     if (slow)
         timeout = conn->low_time - conn->low_waited;
     int64_t began = conn->low_limit > 0 ? weft_now() : 0;
-    err = wait_event(light, timeout, "HTTP/2 response");
+    err = weft__h2_wait(&light->reader, timeout, "HTTP/2 response");
     if (conn->low_limit > 0) {
         conn->low_waited += weft_now() - began;
-        conn->low_bytes += unread(light) - had;
+        conn->low_bytes += weft__h2_left(light) - had;
     }
     if (err != -ETIMEDOUT || slow)
         return err == -ETIMEDOUT ? check_speed(light) : err;
     /* What stands in our own queue is no fault of the server's reading. */
     if (!weft__h2_is_written(light->stream))
-        return timed_out(conn, WEFT_EWRITE_TIMEOUT, timeout);
-    return timed_out(conn, WEFT_EREAD_TIMEOUT, timeout);
+        return weft__h2_timed_out(conn, WEFT_EWRITE_TIMEOUT, timeout);
+    return weft__h2_timed_out(conn, WEFT_EREAD_TIMEOUT, timeout);
 }
 
 static size_t peek(struct weft__light *light, const char **ret)
@@ -192,6 +208,7 @@ static size_t peek(struct weft__light *light, const char **ret)
 
 static void skip(struct weft__light *light, size_t len)
 {
+    light->taken = true;
     if (light->aside.len > 0)
         weft__buf_consume(&light->aside, len);
     else if (len > 0)
@@ -202,11 +219,11 @@ static void skip(struct weft__light *light, size_t len)
 static int await_data(struct weft__light *light)
 {
     for (;;) {
-        if (unread(light) > 0)
+        if (weft__h2_left(light) > 0)
             return 1;
         if (weft__h2_is_ended(light->stream))
             return 0;
-        int err = stream_failed(light);
+        int err = weft__h2_failure(light);
         if (err == 0)
             err = wait_response(light);
         if (err < 0)
@@ -218,7 +235,7 @@ static int read_head(struct weft__light *light)
 {
     int err = 0;
     while (err == 0 && weft__h2_status(light->stream) == 0) {
-        err = stream_failed(light);
+        err = weft__h2_failure(light);
         if (err == 0 && light->interim > WEFT__LIMIT_H1_INTERIM)
             return weft__fail(WEFT_EREMOTE_PROTOCOL, "more than %d interim responses",
                               WEFT__LIMIT_H1_INTERIM);
@@ -228,98 +245,7 @@ static int read_head(struct weft__light *light)
     return err;
 }
 
-/* ---- the body of the request, as a stream that it is written to ---- */
-
-static int set_aside(struct weft__light *light)
-{
-    const char *data;
-    size_t len = weft__h2_data(light->stream, &data);
-    size_t room = light->aside.max - light->aside.len;
-    if (len > room)
-        len = room;
-    if (len == 0)
-        return 0;
-    int err = weft__buf_append(&light->aside, data, len);
-    if (err == 0)
-        weft__h2_consume(light->stream, len);
-    return err == -ENOMEM ? weft__fail_nomem() : err;
-}
-
-static int wait_room(struct weft__light *light)
-{
-    int64_t timeout = light->conn.write_timeout;
-    int err = set_aside(light);
-    if (err == 0)
-        err = wait_event(light, timeout, "HTTP/2 window");
-    return err == -ETIMEDOUT ? timed_out(&light->conn, WEFT_EWRITE_TIMEOUT, timeout) : err;
-}
-
-static int write_slice(struct weft__light *light, const char *data, size_t len)
-{
-    while (len > 0) {
-        int64_t n = weft__h2_write(light->stream, data, len);
-        if (n < 0)
-            return (int)n;
-        int err = n == 0 ? wait_room(light) : 0;
-        if (err < 0)
-            return err;
-        data += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
-static int body_writev(void *self, const weft_slice *slices, size_t n)
-{
-    int err = 0;
-    for (size_t i = 0; i < n && err == 0; i++)
-        err = write_slice(self, slices[i].data, slices[i].len);
-    return err;
-}
-
-static int64_t body_read(void *self, void *data, size_t len)
-{
-    (void)self;
-    (void)data;
-    (void)len;
-    return 0;
-}
-
-static void body_free(void *self)
-{
-    (void)self;
-}
-
-static const weft_stream_ops body_ops = {
-    .size = sizeof body_ops,
-    .name = "HTTP/2 request",
-    .read = body_read,
-    .writev = body_writev,
-    .free = body_free,
-};
-
-/*
- * An answer that is no success, or the end of the stream, ends it: the body has no business any
- * more.  What was not sent is given up when the stream is freed.
- */
-static int upload(struct weft__light *light, struct weft__call *call)
-{
-    const struct weft__buf none = {0};
-    weft_scope scope;
-    weft_stream *stream;
-    int err = weft_stream_new(&body_ops, light, &stream);
-    if (err < 0)
-        return err;
-    weft_scope_enter(&scope, WEFT_FOREVER);
-    light->uploading = &scope;
-    err = weft__body_send(stream, call, &none);
-    if (err == 0)
-        err = weft__h2_write_end(light->stream);
-    light->uploading = NULL;
-    err = weft_scope_exit(&scope, err);
-    weft_stream_free(stream);
-    return err;
-}
+/* ---- the exchange ---- */
 
 /* RFC 9110 10.1.1: the body waits for the server's word, but not for ever. */
 static int await_continue(struct weft__light *light, const struct weft__call *call)
@@ -329,15 +255,13 @@ static int await_continue(struct weft__light *light, const struct weft__call *ca
     weft_scope scope;
     weft_scope_enter(&scope, wait > 0 ? wait : WEFT_SEC(1));
     while (err == 0 && !light->wanted && weft__h2_status(light->stream) == 0) {
-        err = stream_failed(light);
+        err = weft__h2_failure(light);
         if (err == 0)
-            err = wait_event(light, WEFT_FOREVER, "HTTP/2 100 Continue");
+            err = weft__h2_wait(&light->reader, WEFT_FOREVER, "HTTP/2 100 Continue");
     }
     err = weft_scope_exit(&scope, err);
     return err == -ETIMEDOUT ? 0 : err;
 }
-
-/* ---- the exchange ---- */
 
 static int open_stream(struct weft__light *light, const struct weft__call *call)
 {
@@ -371,7 +295,7 @@ static int exchange(struct weft__light *light, struct weft__call *call)
 {
     int err = call->expects ? await_continue(light, call) : 0;
     if (err == 0 && call->has_body && weft__h2_status(light->stream) == 0)
-        err = upload(light, call);
+        err = weft__h2_send(light, call);
     /* Whatever has become of the body, the answer is what counts. */
     if (light->early && err != -ECANCELED) {
         call->body_failed = false;
@@ -428,7 +352,7 @@ void weft__h2_fill(weft_response *response, struct weft__conn *conn)
     response->reason = weft_status_reason(response->status);
     response->content_length = weft__h2_content_length(light->stream);
     weft__headers_swap(&response->headers, weft__h2_headers(light->stream));
-    if (weft__h2_is_ended(light->stream) && unread(light) == 0)
+    if (weft__h2_is_ended(light->stream) && weft__h2_left(light) == 0)
         kind = WEFT__H1_NONE;
     else if (response->content_length >= 0)
         kind = WEFT__H1_LENGTH;
@@ -457,14 +381,14 @@ int weft__h2_piece(weft_response *response, size_t max, const char **ret, size_t
     *ret_len = len < max ? len : max;
     light->held = *ret_len;
     response->body.received += *ret_len;
-    response->body.ended = weft__h2_is_ended(light->stream) && unread(light) == *ret_len;
+    response->body.ended = weft__h2_is_ended(light->stream) && weft__h2_left(light) == *ret_len;
     return 1;
 }
 
 bool weft__h2_has_unread(struct weft__conn *conn)
 {
     struct weft__light *light = weft__light_of(conn);
-    return unread(light) > light->held;
+    return weft__h2_left(light) > light->held;
 }
 
 /* Large pieces go from the connection's buffer to where they belong. */
@@ -475,7 +399,7 @@ int64_t weft__h2_read(weft_response *response, void *data, size_t len)
     const char *piece;
     skip(light, light->held);
     light->held = 0;
-    if (len >= WORTH_IT && unread(light) == 0)
+    if (len >= WORTH_IT && weft__h2_left(light) == 0)
         weft__h2_put_into(light->stream, data, len);
     int more = await_data(light);
     size_t n = weft__h2_take(light->stream);
@@ -487,7 +411,7 @@ int64_t weft__h2_read(weft_response *response, void *data, size_t len)
     }
     response->body.received += n;
     if (n > 0 || more == 0)
-        response->body.ended = weft__h2_is_ended(light->stream) && unread(light) == 0;
+        response->body.ended = weft__h2_is_ended(light->stream) && weft__h2_left(light) == 0;
     return n > 0 ? (int64_t)n : more;
 }
 

@@ -4,6 +4,7 @@
  *   h2_conn.c    the connection: who reads it, who writes it, its end
  *   h2_call.c    one exchange over a stream of it
  *   h2_tunnel.c  ... which goes on by another protocol
+ *   h2_upload.c  the body of its request
  *   pool_h2.c    who gets a stream, who waits for one
  *
  * The connection takes one slot of the pool, which counts among all others.  What a call holds
@@ -45,25 +46,34 @@ struct weft__h2_conn {
     bool ended;
 };
 
+/* A task's wait for the next event of a stream. */
+struct weft__h2_waiter {
+    struct weft__wait wait;
+    struct weft__timer timer;
+    bool parked;
+};
+
+struct weft__h2_upload;
+
 /* What a call has of it. */
 struct weft__light {
     struct weft__conn conn; /* first; stream is the shared one, NULL once that has ended */
     struct weft__list node; /* in shared->lights */
     struct weft__h2_stream *stream;
-    struct weft__wait wait;
-    struct weft__timer timer;
-    weft_scope *uploading;         /* cancelled when there is no use in sending more */
-    struct weft__buf aside;        /* of the response, taken out of the way of an upload */
-    size_t held;                   /* bytes of the present piece, not given back yet */
-    size_t seen;                   /* bytes that stood unread when they were last looked at */
-    const struct weft__call *call; /* until its final response has come */
-    struct weft__tunnel *tunnel;   /* what it has become; NULL: a response */
-    int interim_error;             /* of the caller's function that saw one */
-    unsigned interim;              /* 1xx responses so far */
-    bool parked;
-    bool wanted; /* 100 has come */
-    bool early;  /* the final answer came before the body was sent */
-    bool unfit;  /* the server takes no request to go on by another protocol */
+    struct weft__h2_waiter reader;
+    struct weft__h2_upload *upload; /* the task that sends the body; NULL: there is none */
+    weft_scope *uploading;          /* cancelled when there is no use in sending more */
+    struct weft__buf aside;         /* of the response, taken out of the way of an upload */
+    size_t held;                    /* bytes of the present piece, not given back yet */
+    size_t seen;                    /* bytes that stood unread when they were last looked at */
+    const struct weft__call *call;  /* until its final response has come */
+    struct weft__tunnel *tunnel;    /* what it has become; NULL: a response */
+    int interim_error;              /* of the caller's function that saw one */
+    unsigned interim;               /* 1xx responses so far */
+    bool wanted;                    /* 100 has come */
+    bool early; /* the answer, or the end of the stream, came before the body was sent */
+    bool taken; /* something of the response was, since the upload began to wait */
+    bool unfit; /* the server takes no request to go on by another protocol */
 };
 
 static inline struct weft__light *weft__light_of(struct weft__conn *conn)
@@ -92,6 +102,16 @@ void weft__h2_on_interim(struct weft__h2_stream *stream, void *owner, int status
 
 /* ---- one exchange ---- */
 
+/* 0 after any event of the stream, -ETIMEDOUT without a message, or an error. */
+int weft__h2_wait(struct weft__h2_waiter *waiter, int64_t timeout, const char *what);
+void weft__h2_wake(struct weft__h2_waiter *waiter, int64_t value);
+/* The time-out's message; returns code. */
+int weft__h2_timed_out(const struct weft__conn *conn, int code, int64_t timeout);
+/* Why nothing more comes, 0: something may. */
+int weft__h2_failure(struct weft__light *light);
+/* Bytes of the response that were not given out. */
+size_t weft__h2_left(const struct weft__light *light);
+
 /* As weft__h1_exchange. */
 int weft__h2_exchange(struct weft__conn *conn, struct weft__call *call, bool *ret_answered,
                       bool *ret_reusable);
@@ -117,6 +137,26 @@ int weft__tunnel_await(struct weft__light *light, const struct weft__call *call)
 int weft__tunnel_new(struct weft__light *light, weft_stream **ret);
 /* Something has changed for its stream. */
 void weft__tunnel_event(struct weft__tunnel *tunnel);
+
+/* ---- the body of a request ---- */
+
+/*
+ * Sends it.  One that comes by pieces goes on in light->upload if this returns 0 because the head
+ * of the response has come.
+ */
+int weft__h2_send(struct weft__light *light, struct weft__call *call);
+/* The call returns the response: its upload goes on without the call.  0 or -ENOMEM. */
+int weft__h2_upload_detach(struct weft__light *light, struct weft__call *call);
+/* Something has happened to the stream. */
+void weft__h2_upload_wake(struct weft__light *light);
+/* It has not ended. */
+bool weft__h2_upload_runs(const struct weft__light *light);
+/* ... and belongs to a call that has not returned. */
+bool weft__h2_upload_is_attached(const struct weft__light *light);
+/* Why it could not be sent whole, 0: it was not kept from that; sets the message anew. */
+int weft__h2_upload_error(const struct weft__light *light);
+/* Ends it, whatever it does, and waits for that: nothing of the caller's is touched any more. */
+void weft__h2_upload_end(struct weft__light *light);
 
 /* ---- the pool's part ---- */
 

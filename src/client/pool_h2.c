@@ -107,6 +107,7 @@ void weft__pool_put_light(struct weft__conn *conn)
 {
     struct weft__light *light = weft__light_of(conn);
     struct weft__h2_conn *shared = conn->shared;
+    weft__h2_upload_end(light);
     struct weft__pool *pool = conn->pool;
     struct weft__origin *origin = conn->origin;
     if (light->stream == NULL)

@@ -19,7 +19,7 @@ struct segment {
     enum kind kind;
     size_t offset;    /* TEXT: in the text */
     const void *data; /* BYTES */
-    const char *name; /* PATH: the path; SOURCE: for messages */
+    char *name;       /* PATH: the path; SOURCE: for messages; its own */
     struct weft__source source;
     uint64_t size;
     bool sized;
@@ -34,6 +34,7 @@ struct weft__segments {
     size_t at;        /* the segment that is read */
     uint64_t done;    /* bytes of it */
     weft_file *file;  /* of it */
+    char *kept;       /* bytes of the caller's, where they are its own now */
 };
 
 int weft__segments_new(struct weft__segments **ret)
@@ -60,6 +61,9 @@ void weft__segments_free(struct weft__segments *segments)
         return;
     close_file(segments);
     weft__buf_done(&segments->text);
+    for (size_t i = 0; i < segments->n; i++)
+        weft__free(segments->list[i].name);
+    weft__free(segments->kept);
     weft__free(segments->list);
     weft__free(segments);
 }
@@ -85,6 +89,21 @@ static int add(struct weft__segments *segments, const struct segment *segment)
     return 0;
 }
 
+/* A file is opened, and a function asked, when whoever gave the name may be gone. */
+static int add_named(struct weft__segments *segments, struct segment *segment, const char *name)
+{
+    int err = weft__segments_add_text(segments);
+    if (err < 0)
+        return err;
+    segment->name = weft__strdup(name);
+    if (segment->name == NULL)
+        return weft__fail_nomem();
+    err = add(segments, segment);
+    if (err < 0)
+        weft__free(segment->name);
+    return err;
+}
+
 int weft__segments_add_text(struct weft__segments *segments)
 {
     size_t len = segments->text.len - segments->text_used;
@@ -105,7 +124,7 @@ int weft__segments_add_bytes(struct weft__segments *segments, const void *data, 
 
 int weft__segments_add_file(struct weft__segments *segments, const char *path)
 {
-    struct segment segment = {.kind = PATH, .name = path};
+    struct segment segment = {.kind = PATH};
     weft_stat_result stat;
     int err = weft_stat(path, &stat);
     if (err < 0)
@@ -114,20 +133,15 @@ int weft__segments_add_file(struct weft__segments *segments, const char *path)
         return weft__fail_with(-EISDIR, "%s", path);
     segment.sized = stat.kind == WEFT_KIND_FILE;
     segment.size = segment.sized ? (uint64_t)stat.size : 0;
-    err = weft__segments_add_text(segments);
-    return err < 0 ? err : add(segments, &segment);
+    return add_named(segments, &segment, path);
 }
 
 int weft__segments_add_source(struct weft__segments *segments, const char *name,
                               const struct weft__source *source)
 {
-    struct segment segment = {.kind = SOURCE,
-                              .name = name,
-                              .source = *source,
-                              .size = source->size,
-                              .sized = source->sized};
-    int err = weft__segments_add_text(segments);
-    return err < 0 ? err : add(segments, &segment);
+    struct segment segment = {
+        .kind = SOURCE, .source = *source, .size = source->size, .sized = source->sized};
+    return add_named(segments, &segment, name);
 }
 
 /* ---- reading them ---- */
@@ -267,6 +281,28 @@ int weft__segments_finish(struct weft__segments *segments, struct weft__source *
         source.size += segment->size;
     }
     *ret = source;
+    return 0;
+}
+
+int weft__segments_keep(struct weft__segments *segments)
+{
+    size_t len = 0;
+    for (size_t i = segments->at; i < segments->n; i++)
+        len += segments->list[i].kind == BYTES ? (size_t)segments->list[i].size : 0;
+    if (len == 0 || segments->kept != NULL)
+        return 0;
+    segments->kept = weft__alloc(len);
+    if (segments->kept == NULL)
+        return weft__fail_nomem();
+    char *to = segments->kept;
+    for (size_t i = segments->at; i < segments->n; i++) {
+        struct segment *segment = &segments->list[i];
+        if (segment->kind != BYTES)
+            continue;
+        memcpy(to, segment->data, (size_t)segment->size);
+        segment->data = to;
+        to += segment->size;
+    }
     return 0;
 }
 

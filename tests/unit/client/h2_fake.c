@@ -10,6 +10,7 @@
 
 enum { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE };
 enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4, PREFACE = 24, HEAD = 9, PIECE = 16384 };
+enum { FIRST_WINDOW = 65535, MIRROR = FIRST_WINDOW };
 
 struct connection {
     struct h2_fake *fake;
@@ -17,6 +18,8 @@ struct connection {
     weft_group group;
     nghttp2_hd_inflater *inflater;
     bool closing;
+    int64_t window; /* of the client, for all streams */
+    int64_t first_window;
 };
 
 struct request {
@@ -24,6 +27,11 @@ struct request {
     const struct h2_act *act;
     uint32_t id;
     bool ended;
+    bool gone;     /* the client has reset it */
+    bool mirrored; /* to its end */
+    int64_t window;
+    size_t held; /* bytes that are still to go back */
+    char back[MIRROR];
     struct request *next;
 };
 
@@ -64,13 +72,29 @@ static int send_number(weft_stream *stream, int type, uint32_t id, uint32_t valu
     return send_frame(stream, type, 0, id, data, sizeof data);
 }
 
-static int send_head(weft_stream *stream, uint32_t id, int status, int flags)
+static size_t put_text(unsigned char *at, const char *text)
+{
+    size_t len = strlen(text);
+    ASSERT_INT_LT(len, 127);
+    at[0] = (unsigned char)len;
+    memcpy(at + 1, text, len);
+    return len + 1;
+}
+
+static int send_head(weft_stream *stream, uint32_t id, int status, const struct h2_act *act,
+                     int flags)
 {
     /* Literal, not indexed, named by entry 8 of the static table: ":status". */
-    unsigned char block[5] = {0x08, 3, (unsigned char)('0' + status / 100),
-                              (unsigned char)('0' + status / 10 % 10),
-                              (unsigned char)('0' + status % 10)};
-    return send_frame(stream, HEADERS, END_HEADERS | flags, id, block, sizeof block);
+    unsigned char block[300] = {0x08, 3, (unsigned char)('0' + status / 100),
+                                (unsigned char)('0' + status / 10 % 10),
+                                (unsigned char)('0' + status % 10)};
+    size_t len = 5;
+    if (act->name != NULL && status >= 200) {
+        block[len++] = 0;
+        len += put_text(block + len, act->name);
+        len += put_text(block + len, act->value);
+    }
+    return send_frame(stream, HEADERS, END_HEADERS | flags, id, block, len);
 }
 
 static void send_body(weft_stream *stream, uint32_t id, const struct h2_act *act)
@@ -99,13 +123,16 @@ static void answer(struct connection *connection, const struct h2_act *act, uint
     switch (act->kind) {
     case H2_ANSWER:
         if (act->interim != 0)
-            send_head(stream, id, act->interim, 0);
-        send_head(stream, id, act->status != 0 ? act->status : 200,
+            send_head(stream, id, act->interim, act, 0);
+        send_head(stream, id, act->status != 0 ? act->status : 200, act,
                   act->body == 0 && !act->unended && !act->trailer ? END_STREAM : 0);
         send_body(stream, id, act);
+        if (act->stops)
+            send_number(stream, RST_STREAM, id, 0);
         break;
     case H2_ECHO:
-        send_head(stream, id, 200, 0);
+    case H2_MIRROR:
+        send_head(stream, id, 200, act, 0);
         break;
     case H2_RESET:
         send_number(stream, RST_STREAM, id, act->code);
@@ -181,13 +208,73 @@ static void on_headers(struct connection *connection, struct request **requests,
     struct h2_fake *fake = connection->fake;
     size_t index = (size_t)fake->requests++;
     struct request *request = malloc(sizeof *request);
-    *request = (struct request){.id = id, .next = *requests};
+    *request = (struct request){.id = id, .next = *requests, .window = connection->first_window};
     request->act = &fake->acts[index < fake->n_acts ? index : fake->n_acts - 1];
     *requests = request;
     if (ended || request->act->early || request->act->kind == H2_ECHO ||
-        request->act->interim == 100)
+        request->act->kind == H2_MIRROR || request->act->interim == 100)
         respond(connection, request->act, id);
     request->ended = ended || request->act->early;
+}
+
+static void credit(struct connection *connection, uint32_t id, size_t len)
+{
+    send_number(connection->stream, WINDOW_UPDATE, 0, (uint32_t)len);
+    send_number(connection->stream, WINDOW_UPDATE, id, (uint32_t)len);
+}
+
+/* What of the body may go back; so much more of it is wanted. */
+static void mirror(struct connection *connection, struct request *request)
+{
+    while (request->held > 0 && request->window > 0 && connection->window > 0) {
+        int64_t n = request->window < connection->window ? request->window : connection->window;
+        size_t len = request->held < PIECE ? request->held : PIECE;
+        if ((int64_t)len > n)
+            len = (size_t)n;
+        if (send_frame(connection->stream, DATA, 0, request->id, request->back, len) < 0)
+            return;
+        request->held -= len;
+        memmove(request->back, request->back + len, request->held);
+        request->window -= (int64_t)len;
+        connection->window -= (int64_t)len;
+        credit(connection, request->id, len);
+    }
+    if (request->held > 0 || !request->ended || request->mirrored)
+        return;
+    request->mirrored = true;
+    send_frame(connection->stream, DATA, END_STREAM, request->id, NULL, 0);
+}
+
+static void on_mirrored(struct connection *connection, struct request *request, const char *data,
+                        size_t len, bool ended)
+{
+    ASSERT_INT_LE(request->held + len, sizeof request->back);
+    memcpy(request->back + request->held, data, len);
+    request->held += len;
+    request->ended = ended;
+    mirror(connection, request);
+}
+
+static void on_window(struct connection *connection, struct request *requests, uint32_t id,
+                      uint32_t n)
+{
+    connection->fake->credit += id == 0 ? n : 0;
+    connection->window += id == 0 ? n : 0;
+    for (struct request *request = requests; request != NULL; request = request->next) {
+        request->window += request->id == id ? n : 0;
+        if (request->act->kind == H2_MIRROR)
+            mirror(connection, request);
+    }
+}
+
+static void on_settings(struct connection *connection, const unsigned char *data, size_t len)
+{
+    enum { SETTING = 6, INITIAL_WINDOW = 4 };
+    for (size_t at = 0; at + SETTING <= len; at += SETTING) {
+        if (data[at + 1] == INITIAL_WINDOW)
+            connection->first_window = number(data + at + 2);
+    }
+    send_frame(connection->stream, SETTINGS, ACK, 0, NULL, 0);
 }
 
 static void on_data(struct connection *connection, struct request *request, const char *data,
@@ -195,14 +282,32 @@ static void on_data(struct connection *connection, struct request *request, cons
 {
     connection->fake->uploaded += len;
     connection->fake->ends += ended;
-    if (len > 0 && !connection->fake->keeps_window) {
-        send_number(connection->stream, WINDOW_UPDATE, 0, (uint32_t)len);
-        send_number(connection->stream, WINDOW_UPDATE, request->id, (uint32_t)len);
+    if (request->gone) {
+        if (len > 0)
+            send_number(connection->stream, WINDOW_UPDATE, 0, (uint32_t)len);
+        return;
     }
+    if (request->act->kind == H2_MIRROR) {
+        on_mirrored(connection, request, data, len, ended);
+        return;
+    }
+    if (len > 0 && !request->act->deaf && !connection->fake->keeps_window)
+        credit(connection, request->id, len);
     if (request->act->kind == H2_ECHO)
         send_frame(connection->stream, DATA, ended ? END_STREAM : 0, request->id, data, len);
     else if (ended && !request->ended && request->act->interim != 100)
         respond(connection, request->act, request->id);
+}
+
+/* Of a stream that was reset nothing is sent any more, and what comes is dropped. */
+static void forget(struct connection *connection, struct request *request)
+{
+    if (request == NULL)
+        return;
+    if (request->held > 0)
+        send_number(connection->stream, WINDOW_UPDATE, 0, (uint32_t)request->held);
+    request->held = 0;
+    request->gone = true;
 }
 
 static void on_frame(struct connection *connection, struct request **requests,
@@ -223,7 +328,7 @@ static void on_frame(struct connection *connection, struct request **requests,
     case SETTINGS:
         fake->settings_acks += (head[4] & ACK) != 0;
         if ((head[4] & ACK) == 0)
-            send_frame(connection->stream, SETTINGS, ACK, 0, NULL, 0);
+            on_settings(connection, bytes, len);
         break;
     case PING:
         fake->pongs += (head[4] & ACK) != 0;
@@ -233,12 +338,13 @@ static void on_frame(struct connection *connection, struct request **requests,
     case RST_STREAM:
         fake->resets++;
         fake->reset_code = number(bytes);
+        forget(connection, find(*requests, id));
         break;
     case GOAWAY:
         fake->goaways++;
         break;
     case WINDOW_UPDATE:
-        fake->credit += id == 0 ? number(bytes) : 0;
+        on_window(connection, *requests, id, number(bytes));
         break;
     default:
         break;
@@ -299,7 +405,8 @@ static int serve_connection(void *arg)
 int h2_fake_converse(struct h2_fake *fake, weft_stream *stream)
 {
     struct connection *connection = malloc(sizeof *connection);
-    *connection = (struct connection){.fake = fake, .stream = stream};
+    *connection = (struct connection){
+        .fake = fake, .stream = stream, .window = FIRST_WINDOW, .first_window = FIRST_WINDOW};
     fake->open++;
     fake->last = stream;
     return serve_connection(connection);
@@ -316,7 +423,8 @@ static int fake_dial(void *userdata, const weft_url *url, weft_stream **ret)
     if (err < 0)
         return err;
     struct connection *connection = malloc(sizeof *connection);
-    *connection = (struct connection){.fake = fake, .stream = stream};
+    *connection = (struct connection){
+        .fake = fake, .stream = stream, .window = FIRST_WINDOW, .first_window = FIRST_WINDOW};
     fake->dials++;
     fake->open++;
     fake->last = stream;

@@ -11,6 +11,7 @@
 enum h2_act_kind {
     H2_ANSWER,
     H2_ECHO,   /* 200, and each piece of the body as it comes */
+    H2_MIRROR, /* the same, as far as windows reach; takes no more than it can give back */
     H2_RESET,  /* RST_STREAM with code */
     H2_GOAWAY, /* with code, and the stream before this one as the last */
     H2_CLOSE,  /* the connection */
@@ -28,6 +29,10 @@ struct h2_act {
     bool early;   /* once the head has come, whatever the body */
     bool unended; /* the body has no end */
     bool trailer;
+    bool stops;        /* RST_STREAM(NO_ERROR) behind it: no more of the body is wanted */
+    bool deaf;         /* nothing that comes is credited */
+    const char *name;  /* a field of the response; NULL: none */
+    const char *value; /* of it */
 };
 
 struct h2_fake {
