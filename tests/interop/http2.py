@@ -295,10 +295,34 @@ def server_that_speaks_only_http1_is_spoken_to_so():
         tap.has(done.stderr.decode(), "does not speak HTTP/2", "the error")
 
 
-def storm(base, count, seed):
-    driver = os.path.join(tap.BUILD, "tests", "interop", "h2_driver")
+def need_driver(name):
+    driver = os.path.join(tap.BUILD, "tests", "interop", name)
     if not os.path.exists(driver):
-        tap.skip("h2_driver was not built")
+        tap.skip(f"{name} was not built")
+    return driver
+
+
+def both_ways(base, plain):
+    done = tap.run([need_driver("h2_duplex"), base, str(100 // tap.SLOW), str(500 // tap.SLOW),
+                    str(int(plain))])
+    tap.equal(done.returncode, 0, done.stderr.decode())
+    tap.equal(done.stdout.decode(), "wrong 0 little 1\n", done.stderr.decode())
+
+
+@tap.test(limit=60)
+def node_gives_back_what_it_is_still_being_sent():
+    with node() as base:
+        both_ways(base, plain=False)
+
+
+@tap.test(limit=60)
+def node_gives_back_what_it_is_still_being_sent_by_plain_code():
+    with node() as base:
+        both_ways(base, plain=True)
+
+
+def storm(base, count, seed):
+    driver = need_driver("h2_driver")
     for size in (0, 1, 1000, 16384, 65536, 300000):
         with open(f"www/{size}.bin", "wb") as file:
             file.write(bytes(at % 251 for at in range(size)))

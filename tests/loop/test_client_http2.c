@@ -315,3 +315,117 @@ TASK_TEST(h2_upgrade_that_finds_no_taker_goes_by_http1)
     weft_client_free(client);
     site_stop(&site);
 }
+
+/* ---- bodies both ways at once ---- */
+
+enum { MESSAGES = 200, MESSAGE = 1000 };
+
+struct talk {
+    weft_semaphore *turns;
+    int sent;
+    bool gone;
+};
+
+static int64_t speak(void *userdata, void *data, size_t len)
+{
+    struct talk *talk = userdata;
+    ASSERT(!talk->gone);
+    int err = weft_semaphore_acquire(talk->turns);
+    if (err < 0)
+        return err;
+    if (talk->sent == MESSAGES)
+        return 0;
+    ASSERT_INT_GE(len, MESSAGE);
+    memset(data, 'a' + talk->sent++ % 26, MESSAGE);
+    return MESSAGE;
+}
+
+/* Each message goes when the one before has come back, the first unasked. */
+static void talk_to(weft_client *client, int until)
+{
+    struct talk talk = {.sent = 0};
+    weft_response *response;
+    const void *message;
+    ASSERT_OK(weft_semaphore_new(1, &talk.turns));
+    ASSERT_OK(weft_client_stream(client, "POST", "/",
+                                 WEFT_REQUEST(.body_reader = speak, .body_userdata = &talk),
+                                 &response));
+    for (int i = 0; i < until; i++) {
+        ASSERT_INT_EQ(weft_response_read_chunk(response, MESSAGE, &message), MESSAGE);
+        ASSERT_INT_EQ(*(const char *)message, 'a' + i % 26);
+        ASSERT_INT_EQ(talk.sent, i + 1);
+        weft_semaphore_release(talk.turns);
+    }
+    if (until == MESSAGES)
+        ASSERT_INT_EQ(weft_response_read_chunk(response, 1, &message), 0);
+    weft_response_free(response);
+    talk.gone = true;
+    weft_semaphore_free(talk.turns);
+}
+
+TASK_TEST(h2_conversation_over_tls_goes_message_by_message)
+{
+    static const struct h2_act acts[] = {{.kind = H2_MIRROR}};
+    struct site site;
+    weft_client *client;
+    site_start(&site, acts, 1, both);
+    ASSERT_OK(weft_client_new(
+        WEFT_CLIENT(.base_url = site.base, .ca_file = certs_ca(), .http2 = true), &client));
+    talk_to(client, MESSAGES);
+    for (int i = 0; i < 20; i++)
+        talk_to(client, i);
+    talk_to(client, MESSAGES);
+    ASSERT_INT_EQ(site.by_h2, 1);
+    ASSERT_INT_EQ(site.fake.resets, 20);
+    weft_client_free(client);
+    site_stop(&site);
+}
+
+struct flood {
+    uint64_t left;
+};
+
+static int64_t pour(void *userdata, void *data, size_t len)
+{
+    struct flood *flood = userdata;
+    if (len > flood->left)
+        len = (size_t)flood->left;
+    memset(data, (int)(flood->left & 0x7f), len);
+    flood->left -= len;
+    return (int64_t)len;
+}
+
+TASK_TEST(h2_large_body_over_tls_is_read_while_it_is_written)
+{
+    static const struct h2_act acts[] = {{.kind = H2_MIRROR}};
+    enum { TOTAL = 8 * 1024 * 1024 };
+    static char data[32 * 1024];
+    struct site site;
+    weft_client *client;
+    weft_response *response;
+    site_start(&site, acts, 1, both);
+    ASSERT_OK(weft_client_new(
+        WEFT_CLIENT(.base_url = site.base, .ca_file = certs_ca(), .http2 = true), &client));
+    for (int whole = 0; whole < 2; whole++) {
+        struct flood flood = {.left = TOTAL};
+        const weft_request_options *options =
+            WEFT_REQUEST(.body_reader = pour, .body_userdata = &flood, .body_size = TOTAL);
+        size_t len = 0;
+        int64_t n;
+        if (whole) {
+            ASSERT_OK(weft_client_post(client, "/", options, &response));
+            weft_response_content(response, &len);
+        } else {
+            ASSERT_OK(weft_client_stream(client, "POST", "/", options, &response));
+            ASSERT_INT_GT(flood.left, 0);
+            while ((n = weft_response_read(response, data, sizeof data)) > 0)
+                len += (size_t)n;
+            ASSERT_INT_EQ(n, 0);
+        }
+        ASSERT_INT_EQ(len, TOTAL);
+        weft_response_free(response);
+    }
+    ASSERT_INT_EQ(site.fake.resets, 0);
+    weft_client_free(client);
+    site_stop(&site);
+}
