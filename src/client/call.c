@@ -99,7 +99,7 @@ static int acquire(struct weft__call *call, struct weft__conn **ret)
 static int exchange_on(struct weft__call *call, struct weft__conn *conn, bool *ret_answered,
                        bool *ret_reusable)
 {
-    if (call->settings.retry != NULL || call->options->stats != NULL)
+    if (conn->stream != NULL && (call->settings.retry != NULL || call->options->stats != NULL))
         weft_stream_peer_address(conn->stream, &call->peer);
     conn->low_limit = call->settings.low_speed_limit;
     conn->low_time = call->settings.low_speed_time;
@@ -161,7 +161,8 @@ static int exchange_first(struct weft__call *call, struct weft__conn **conn, str
     call->moments.ready = call->moments.opened = weft__call_moment(call);
     call->moments.reused = true;
     call->fresh = false;
-    ret->reused = (*conn)->stream != NULL;
+    /* A light is none that could be filled, even if its connection has ended meanwhile. */
+    ret->reused = (*conn)->light || (*conn)->stream != NULL;
     if (ret->reused) {
         call->moments.connection = (*conn)->info->id;
         weft__hooks_trace(call, WEFT_TRACE_REUSED, 0);
