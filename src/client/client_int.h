@@ -299,7 +299,10 @@ struct weft__pool {
     size_t n_ending;          /* of these, those that have ended */
     struct weft__list enders; /* who wait for the end of those tasks */
     size_t n_lights;
-    size_t n_refusing; /* origins that are kept because they want HTTP/1.1 */
+    struct weft__timer turns;       /* while anybody waits: is there none for him? */
+    struct weft__h2_conn *yielding; /* it takes no more streams, for others to have its slot */
+    int64_t moved;                  /* when a slot last went to one who waited */
+    size_t n_refusing;              /* origins that are kept because they want HTTP/1.1 */
     struct weft__list spare_lights;
     size_t n_spare_lights;
     bool closed;

@@ -67,6 +67,7 @@ void weft__h2c_end(struct weft__h2_conn *shared, int err)
     shared->ended = true;
     shared->pool->n_ending++;
     shared->slot = NULL;
+    weft__pool_turn_end(shared);
     weft__list_remove(&shared->node);
     weft__timer_stop(&shared->loop->timers, &shared->ping);
     for (struct weft__list *node = shared->lights.next; node != &shared->lights; node = node->next)
@@ -324,6 +325,7 @@ int weft__h2c_new(struct weft__conn *slot, struct weft__h2_conn **ret)
     shared->stream = slot->stream;
     shared->slot = slot;
     slot->shared = shared;
+    weft__pool_turn_begin(shared, slot->opened_at);
     weft__list_push_back(&pool->shared, &shared->of_pool);
     weft__list_push_back(&slot->origin->shared, &shared->node);
     pool->n_shared++;

@@ -38,6 +38,8 @@ struct weft__h2_conn {
     weft_scope *reading; /* of the reader's task, while it runs */
     weft_scope *writing; /* of the writer's */
     struct weft__timer ping;
+    int64_t turn_began; /* see pool_turns.c */
+    int64_t turn;
     int64_t heard;  /* when something came last */
     int64_t pinged; /* when the PING went that nothing has come since; 0: none */
     bool writer_parked;

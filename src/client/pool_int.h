@@ -6,6 +6,7 @@
  *   pool_queue.c   who waits for one
  *   pool_idle.c    connections that nobody uses, closed by a timer
  *   pool_h2.c      streams of HTTP/2 connections as places of the pool
+ *   pool_turns.c   when nothing moves in the queue
  *   pool_life.c    the pool's beginning and end
  *   pool_list.c    what it holds
  */
@@ -21,6 +22,7 @@
 struct weft__claimant {
     struct weft__waiter base;
     struct weft__list of_origin; /* in origin->waiters */
+    struct weft__pool *pool;
     struct weft__origin *origin;
     struct weft__conn *conn; /* what it was given */
     uint64_t turn;
@@ -54,6 +56,8 @@ void weft__pool_enqueue(struct weft__pool *pool, struct weft__claimant *claimant
 /* Who has waited longest of those that a slot of that origin is good for; NULL: nobody waits. */
 struct weft__claimant *weft__pool_next_claimant(struct weft__pool *pool,
                                                 const struct weft__origin *origin);
+/* Of those whom only the pool's limit holds up; NULL: nobody waits. */
+struct weft__claimant *weft__pool_first_claimant(const struct weft__pool *pool);
 /* Where nothing is known of an origin yet, for the connection that is being made. */
 bool weft__pool_is_undecided(const struct weft__origin *origin);
 
@@ -83,6 +87,17 @@ void weft__pool_idle_close(struct weft__pool *pool);
 void weft__pool_idle_reap(struct weft__timer *timer);
 /* It is not to be used for another call. */
 bool weft__pool_is_aged(const struct weft__conn *slot, int64_t now);
+
+/* ---- pool_turns.c ---- */
+
+/* One more is about to wait in the pool's queue. */
+void weft__pool_turns_wait(struct weft__pool *pool);
+/* Somebody has left it, served or not. */
+void weft__pool_turns_left(struct weft__pool *pool, bool served);
+void weft__pool_turn_begin(struct weft__h2_conn *shared, int64_t now);
+void weft__pool_turn_end(struct weft__h2_conn *shared);
+/* pool->turns. */
+void weft__pool_turns_look(struct weft__timer *timer);
 
 /* ---- pool_life.c ---- */
 

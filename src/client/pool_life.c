@@ -65,6 +65,7 @@ void weft__pool_check_end(struct weft__pool *pool)
         pool->n_lights > 0 || pool->n_shared > 0)
         return;
     weft__timer_stop(&pool->loop->timers, &pool->timer);
+    weft__timer_stop(&pool->loop->timers, &pool->turns);
     weft__list_remove(&pool->at_exit.node);
     weft__client_forget_pool(pool);
     free_struct(pool);
@@ -154,6 +155,7 @@ static void loop_ends(struct weft__at_exit *hook)
     orphan_all(pool);
     weft__client_forget_pool(pool);
     weft__timer_stop(&pool->loop->timers, &pool->timer);
+    weft__timer_stop(&pool->loop->timers, &pool->turns);
     pthread_mutex_lock(&client->lock);
     weft__list_remove(&pool->node);
     bool remote = pool->remote;
@@ -175,6 +177,7 @@ int weft__pool_new(weft_client *client, struct weft__loop *loop, struct weft__po
     pool->inbox = loop->inbox;
     pool->limits = client->limits;
     pool->timer.fire = weft__pool_idle_reap;
+    pool->turns.fire = weft__pool_turns_look;
     pool->at_exit.fn = loop_ends;
     pool->post.fn = close_from_message;
     weft__client_ref(client);

@@ -12,6 +12,8 @@ void weft__claimant_wake(struct weft__claimant *claimant, struct weft__conn *con
     weft__list_remove(&claimant->of_origin);
     claimant->conn = conn;
     weft__wake(claimant->base.wait.task, err);
+    if (claimant->in_pool)
+        weft__pool_turns_left(claimant->pool, conn != NULL);
 }
 
 static void claimant_cancel(struct weft__wait *wait, int code)
@@ -49,8 +51,10 @@ void weft__pool_enqueue(struct weft__pool *pool, struct weft__claimant *claimant
 {
     struct weft__origin *origin = claimant->origin;
     claimant->in_pool = origin->claims < pool->limits.per_origin;
-    if (claimant->in_pool)
+    if (claimant->in_pool) {
         origin->claims++;
+        weft__pool_turns_wait(pool);
+    }
     struct weft__list *queue = claimant->in_pool ? &pool->waiting : &origin->waiting;
     weft__list_insert_before(place_of(queue, claimant->turn), &claimant->base.node);
 }
@@ -76,7 +80,7 @@ static int wait_turn(struct weft__pool *pool, struct weft__origin *origin,
     int err = weft__checkpoint(self);
     if (err < 0)
         return err;
-    *waiter = (struct weft__claimant){.origin = origin, .turn = pool->next_turn++};
+    *waiter = (struct weft__claimant){.pool = pool, .origin = origin, .turn = pool->next_turn++};
     waiter->base.wait.cancel = claimant_cancel;
     waiter->base.wait.what = "connection of the pool";
     weft__list_push_back(&origin->waiters, &waiter->of_origin);
@@ -119,6 +123,11 @@ int weft__pool_wait(struct weft__pool *pool, struct weft__origin *origin, int64_
                           "%zu are in use, %zu calls wait",
                           (double)timeout * 1e-9, pool->n_conns, pool->n_waiting);
     return err;
+}
+
+struct weft__claimant *weft__pool_first_claimant(const struct weft__pool *pool)
+{
+    return first_of(&pool->waiting);
 }
 
 struct weft__claimant *weft__pool_next_claimant(struct weft__pool *pool,

@@ -1,5 +1,6 @@
 /* test_http2_pool.c - HTTP/2 connections as places of the pool: when they end, and for whom. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -142,6 +143,258 @@ VIRTUAL_TEST(h2_connection_without_ids_is_replaced_and_ends_in_peace)
     end(&world);
 }
 
+/* ---- between the taking of a stream and its use ---- */
+
+static void server_closes(struct weft__h2_conn *shared)
+{
+    weft__h2c_end(shared, 0);
+}
+
+static void server_leaves(struct weft__h2_conn *shared)
+{
+    static const char goaway[] = {0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0};
+    ASSERT_OK(weft__h2_receive(shared->h2, goaway, sizeof goaway, weft_now()));
+}
+
+static void server_allows_none(struct weft__h2_conn *shared)
+{
+    static const char settings[] = {0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0};
+    ASSERT_OK(weft__h2_receive(shared->h2, settings, sizeof settings, weft_now()));
+}
+
+/* The second call has the stream of the first, and has not run since. */
+static void lose_a_stream(void (*lose)(struct weft__h2_conn *shared), const char *method)
+{
+    static const struct h2_act acts[] = {{.body = 10, .unended = true}, {.body = 3}};
+    WORLD(acts, .max_connections = 1);
+    weft_response *first;
+    weft_group group;
+    world.fake.max_streams = 1;
+    ASSERT_OK(weft_client_stream(world.client, "GET", "/", NULL, &first));
+    struct job second = {.client = world.client, .method = method};
+    ASSERT_OK(weft_group_init(&group, NULL));
+    in_background(&group, &second);
+    struct weft__h2_conn *shared = newest(&world);
+    ASSERT_INT_EQ(shared->n_lights, 1);
+    weft_response_free(first);
+    ASSERT_INT_EQ(shared->n_lights, 1);
+    ASSERT_INT_EQ(shared->n_pending, 1);
+    lose(shared);
+    ASSERT_OK(weft_group_wait(&group));
+    ASSERT_INT_EQ(second.status, 200);
+    ASSERT_INT_EQ(second.len, 3);
+    ASSERT_INT_EQ(world.fake.requests, 2);
+    ASSERT_INT_EQ(world.fake.dials, 2);
+    weft_pool_stats stats;
+    weft_client_pool_stats(world.client, &stats);
+    ASSERT_INT_EQ(stats.size, 1);
+    ASSERT_INT_EQ(stats.idle, 1);
+    end(&world);
+}
+
+VIRTUAL_TEST(h2_call_whose_connection_ends_before_it_is_sent_goes_elsewhere)
+{
+    lose_a_stream(server_closes, "GET");
+    lose_a_stream(server_closes, "POST");
+}
+
+VIRTUAL_TEST(h2_call_whose_server_leaves_before_it_is_sent_goes_elsewhere)
+{
+    lose_a_stream(server_leaves, "GET");
+    lose_a_stream(server_leaves, "POST");
+}
+
+VIRTUAL_TEST(h2_call_whose_stream_is_taken_away_before_it_is_sent_goes_elsewhere)
+{
+    lose_a_stream(server_allows_none, "GET");
+    lose_a_stream(server_allows_none, "POST");
+}
+
+/* ---- turns ---- */
+
+enum { ORIGINS_MAX = 6 };
+
+/* A few tasks that leave the connection of their origin no moment of rest. */
+struct crowd {
+    struct world *world;
+    char url[32];
+    int64_t until;
+    int64_t last;  /* when a call has ended */
+    int64_t worst; /* the longest time without that */
+    int calls;
+    int failed;
+};
+
+static int never_pause(void *arg)
+{
+    struct crowd *crowd = arg;
+    while (crowd->failed == 0 && weft_now() < crowd->until) {
+        struct job job = {.client = crowd->world->client, .url = crowd->url};
+        run_job(&job);
+        int64_t now = weft_now();
+        crowd->calls++;
+        crowd->failed += job.status != 200;
+        crowd->worst = now - crowd->last > crowd->worst ? now - crowd->last : crowd->worst;
+        crowd->last = now;
+    }
+    return 0;
+}
+
+static void crowd_begin(struct world *world, weft_group *group, struct crowd *crowd, int origin,
+                        int64_t how_long)
+{
+    *crowd = (struct crowd){.world = world, .last = weft_now(), .until = weft_now() + how_long};
+    snprintf(crowd->url, sizeof crowd->url, "http://%c/", 'a' + origin);
+    for (int i = 0; i < 3; i++) {
+        ASSERT_OK(weft_group_spawn(group, never_pause, crowd));
+        ASSERT_OK(weft_sleep(WEFT_MS(3)));
+    }
+}
+
+VIRTUAL_TEST(h2_connections_that_never_rest_make_room_for_another_origin)
+{
+    static const struct h2_act acts[] = {{.takes = WEFT_MS(10), .body = 5}};
+    struct crowd crowds[2];
+    weft_group group;
+    WORLD(acts, .max_connections = 2);
+    ASSERT_OK(weft_group_init(&group, NULL));
+    for (int i = 0; i < 2; i++)
+        crowd_begin(&world, &group, &crowds[i], i, WEFT_SEC(10));
+    ASSERT_OK(weft_sleep(WEFT_SEC(2)));
+    ASSERT_INT_EQ(world.fake.dials, 2);
+    struct job other = {.client = world.client, .url = "http://c/", .pool_timeout = WEFT_SEC(3600)};
+    int64_t began = weft_now();
+    run_job(&other);
+    ASSERT_INT_EQ(other.status, 200);
+    ASSERT_INT_LE(weft_now() - began, WEFT_MS(200));
+    ASSERT_INT_EQ(world.fake.dials, 3);
+    ASSERT_OK(weft_group_wait(&group));
+    for (int i = 0; i < 2; i++) {
+        ASSERT_INT_EQ(crowds[i].failed, 0);
+        ASSERT_INT_LE(crowds[i].worst, WEFT_SEC(1));
+    }
+    ASSERT_INT_EQ(world.fake.dials, 4);
+    ASSERT_INT_EQ(world.fake.resets, 0);
+    end(&world);
+}
+
+/* Each has its turn, and none is so short that connecting is all that happens. */
+VIRTUAL_TEST(h2_many_origins_take_turns_on_few_connections)
+{
+    static const struct h2_act acts[] = {{.takes = WEFT_MS(10), .body = 5}};
+    struct crowd crowds[ORIGINS_MAX];
+    weft_group group;
+    WORLD(acts, .max_connections = 2);
+    ASSERT_OK(weft_group_init(&group, NULL));
+    for (int i = 0; i < ORIGINS_MAX; i++)
+        crowd_begin(&world, &group, &crowds[i], i, WEFT_SEC(60));
+    ASSERT_OK(weft_group_wait(&group));
+    for (int i = 0; i < ORIGINS_MAX; i++) {
+        ASSERT_INT_EQ(crowds[i].failed, 0);
+        /* A third of the time is its share; it waits for two turns of others. */
+        ASSERT_INT_GE(crowds[i].calls, 3 * 60 * 100 / 3 / 2);
+        ASSERT_INT_LE(crowds[i].worst, WEFT_SEC(4));
+    }
+    ASSERT_INT_LE(world.fake.dials, 2 * 60 + ORIGINS_MAX);
+    ASSERT_INT_EQ(world.fake.resets, 0);
+    end(&world);
+}
+
+VIRTUAL_TEST(h2_calls_wait_behind_those_that_their_connection_yields_to)
+{
+    static const struct h2_act acts[] = {{.takes = WEFT_SEC(2)}, {.takes = WEFT_MS(5)}};
+    WORLD(acts, .max_connections = 1);
+    struct job slow = {.client = world.client, .url = "http://a/"};
+    struct job other = {.client = world.client, .url = "http://b/"};
+    struct job behind = {.client = world.client, .url = "http://a/"};
+    weft_group group;
+    ASSERT_OK(weft_group_init(&group, NULL));
+    in_background(&group, &slow);
+    in_background(&group, &other);
+    ASSERT_OK(weft_sleep(WEFT_MS(1500)));
+    /* The connection has had its turn: it takes no more. */
+    ASSERT(only_connection(world.client).leaving);
+    in_background(&group, &behind);
+    ASSERT_OK(weft_group_wait(&group));
+    ASSERT_INT_EQ(slow.status, 200);
+    ASSERT_INT_EQ(other.status, 200);
+    ASSERT_INT_EQ(behind.status, 200);
+    ASSERT_INT_LT(slow.ended, other.ended);
+    ASSERT_INT_LT(other.ended, behind.ended);
+    ASSERT_INT_EQ(world.fake.dials, 3);
+    end(&world);
+}
+
+VIRTUAL_TEST(h2_connection_goes_on_when_nobody_waits_for_its_place_any_more)
+{
+    static const struct h2_act acts[] = {{.takes = WEFT_SEC(4)}, {.takes = WEFT_MS(5)}};
+    WORLD(acts, .max_connections = 1);
+    struct job slow = {.client = world.client, .url = "http://a/"};
+    struct job other = {.client = world.client, .url = "http://b/", .pool_timeout = WEFT_MS(1500)};
+    struct job behind = {.client = world.client, .url = "http://a/", .after = WEFT_MS(1300)};
+    weft_group group;
+    ASSERT_OK(weft_group_init(&group, NULL));
+    in_background(&group, &slow);
+    in_background(&group, &other);
+    int64_t began = weft_now();
+    in_background(&group, &behind);
+    ASSERT_OK(weft_group_wait(&group));
+    ASSERT_INT_EQ(other.err, WEFT_EPOOL_TIMEOUT);
+    ASSERT_INT_EQ(behind.status, 200);
+    ASSERT_INT_LE(behind.ended - began, WEFT_MS(1600));
+    ASSERT_INT_GE(behind.ended - began, WEFT_MS(1490));
+    ASSERT_INT_EQ(slow.status, 200);
+    ASSERT_INT_EQ(world.fake.dials, 1);
+    end(&world);
+}
+
+/* Nobody gains by waiting for what has no end. */
+VIRTUAL_TEST(h2_connection_with_an_endless_stream_goes_on_for_its_own_origin)
+{
+    static const struct h2_act acts[] = {{.body = 10, .unended = true},
+                                         {.takes = WEFT_MS(10), .body = 5}};
+    struct crowd crowd;
+    weft_response *endless;
+    weft_group group;
+    WORLD(acts, .max_connections = 1);
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_client_stream(world.client, "GET", "http://a/", NULL, &endless));
+    crowd_begin(&world, &group, &crowd, 0, WEFT_SEC(200));
+    struct job other = {.client = world.client, .url = "http://b/", .pool_timeout = WEFT_SEC(3600)};
+    in_background(&group, &other);
+    ASSERT_OK(weft_sleep(WEFT_SEC(190)));
+    ASSERT_INT_EQ(other.status, 0);
+    ASSERT_INT_EQ(crowd.failed, 0);
+    ASSERT_INT_LE(crowd.worst, WEFT_MS(5100));
+    /* Seven attempts of 5 s each, with turns of 1, 2, 4 s and so on between them. */
+    ASSERT_INT_GE(crowd.calls, 3 * 100 * (190 - 7 * 5 - 1));
+    weft_response_free(endless);
+    ASSERT_OK(weft_group_wait(&group));
+    ASSERT_INT_EQ(other.status, 200);
+    ASSERT_INT_EQ(world.fake.dials, 2);
+    end(&world);
+}
+
+VIRTUAL_TEST(h2_close_of_a_client_ends_a_connection_that_yields)
+{
+    static const struct h2_act acts[] = {{.takes = WEFT_SEC(4)}};
+    WORLD(acts, .max_connections = 1);
+    struct job slow = {.client = world.client, .url = "http://a/"};
+    struct job other = {.client = world.client, .url = "http://b/"};
+    weft_group group;
+    ASSERT_OK(weft_group_init(&group, NULL));
+    in_background(&group, &slow);
+    in_background(&group, &other);
+    ASSERT_OK(weft_sleep(WEFT_MS(1500)));
+    ASSERT_OK(weft_client_close(world.client, WEFT_CLOSE_DRAIN));
+    ASSERT_OK(weft_group_wait(&group));
+    ASSERT_INT_EQ(slow.status, 200);
+    ASSERT_INT_EQ(other.err, WEFT_ECLIENT_CLOSED);
+    ASSERT_OK(weft_sleep(WEFT_MS(1)));
+    ASSERT_INT_EQ(world.fake.goaways, 1);
+    end(&world);
+}
+
 /* ---- faults ---- */
 
 static int grow_old(void *arg)
@@ -171,4 +424,49 @@ static int grow_old(void *arg)
 TEST_WITH(h2_connections_that_grow_old_survive_every_fault, .limit_s = 120)
 {
     FAULTS(grow_old, NULL, .backend = WEFT_BACKEND_VIRTUAL, .any_error = true);
+}
+
+/* Cancelled or without memory wherever it is: no slot is lost, and nobody waits for ever. */
+static int share_one_place(void *arg)
+{
+    static const struct h2_act acts[] = {{.takes = WEFT_MS(30), .body = 5}};
+    struct world world;
+    struct crowd crowd;
+    weft_group group;
+    (void)arg;
+    int err = weft_client_new(WEFT_CLIENT(.http1 = WEFT_OFF, .max_connections = 1), &world.client);
+    if (err < 0)
+        return err;
+    h2_fake_start(&world.fake, acts, 1);
+    h2_fake_serve(&world.fake, world.client);
+    crowd =
+        (struct crowd){.world = &world, .url = "http://a/", .until = weft_now() + WEFT_MS(1500)};
+    err = weft_group_init(&group, NULL);
+    if (err == 0) {
+        for (int i = 0; i < 2 && err == 0; i++) {
+            err = weft_group_spawn(&group, never_pause, &crowd);
+            if (err == 0)
+                err = weft_sleep(WEFT_MS(10));
+        }
+        struct job other = {.client = world.client, .url = "http://b/"};
+        if (err == 0) {
+            run_job(&other);
+            err = other.err;
+        }
+        crowd.until = 0;
+        int ended = weft_group_wait(&group);
+        err = err == 0 ? ended : err;
+    }
+    weft_pool_stats stats;
+    weft_client_pool_stats(world.client, &stats);
+    ASSERT_INT_EQ(stats.waiting, 0);
+    ASSERT_INT_EQ(stats.active, 0);
+    weft_client_free(world.client);
+    h2_fake_stop(&world.fake);
+    return err;
+}
+
+TEST_WITH(h2_connections_that_yield_survive_every_fault, .limit_s = 120)
+{
+    FAULTS(share_one_place, NULL, .backend = WEFT_BACKEND_VIRTUAL, .any_error = true);
 }
