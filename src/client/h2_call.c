@@ -127,11 +127,18 @@ static bool go_by_h1(struct weft__call *call, struct weft__conn *conn)
     return true;
 }
 
+/* It would be the same again, or the caller does not want it. */
+static bool is_final(int err)
+{
+    return err == -ECANCELED || err == -ENOMEM || err == WEFT_EREAD_TIMEOUT ||
+           err == WEFT_EHEADER_TOO_LARGE;
+}
+
 bool weft__h2_may_repeat(struct weft__call *call, struct weft__conn *conn, int err)
 {
     const struct weft__light *light = weft__light_of(conn);
-    if (err == -ECANCELED || err == -ENOMEM || err == WEFT_EREAD_TIMEOUT || conn->pool == NULL ||
-        conn->pool->closed || weft__h2_is_calmed(conn->shared->h2))
+    if (is_final(err) || conn->pool == NULL || conn->pool->closed ||
+        weft__h2_is_calmed(conn->shared->h2))
         return false;
     if (wants_h1(light) && conn->pool->client->http == WEFT__HTTP_ANY)
         return go_by_h1(call, conn);

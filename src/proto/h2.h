@@ -108,7 +108,8 @@ struct weft__h2_request {
     const char *scheme;    /* NULL: a CONNECT without :scheme and :path, to authority */
     const char *authority; /* otherwise a Host of headers wins, which is never sent itself */
     const char *path;
-    const weft_headers *headers; /* names in any case; those of a connection are left out */
+    const weft_headers *headers; /* names in any case; those of a connection, and that Connection
+                                    names, are left out */
     bool has_body;
     bool sized;                 /* else content-length is not sent */
     uint64_t length;            /* of the body */
@@ -116,7 +117,8 @@ struct weft__h2_request {
 };
 
 /*
- * -EAGAIN: there is no room.  Secret fields, short or changing ones are never put into the
+ * -EAGAIN: there is no room.  WEFT_EHEADER_TOO_LARGE: the fields are, for us or for the peer by
+ * its settings; nothing is sent.  Secret fields, short or changing ones are never put into the
  * peer's table.
  */
 int weft__h2_open(struct weft__h2 *h2, const struct weft__h2_request *request, void *owner,

@@ -6,6 +6,7 @@
 #include "base/error_int.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "proto/h1.h"
 #include "proto/h2_int.h"
 
 enum {
@@ -119,6 +120,33 @@ static bool is_left_out(const char *name, size_t len, const char *value, size_t 
     }
 }
 
+/*
+ * Of the connection because its own field Connection says so (RFC 9110 7.6.1); TE belongs there
+ * over HTTP/1.1, and has a rule of its own here.
+ */
+static bool is_nominated(const weft_headers *headers, const char *name, size_t len)
+{
+    struct weft__text one;
+    for (size_t i = 0; i < headers->len; i++) {
+        const struct weft__header *entry = &headers->entries[i];
+        if (!is_name(weft__header_name(headers, i), entry->name_len, "connection"))
+            continue;
+        struct weft__text rest = {weft__header_value(headers, i), entry->value_len};
+        while (weft__list_next(&rest, &one))
+            if (weft__ieq_n(name, len, one.data, one.len))
+                return !is_name(name, len, "te");
+    }
+    return false;
+}
+
+static bool has_connection(const weft_headers *headers)
+{
+    for (size_t i = 0; i < headers->len; i++)
+        if (is_name(weft__header_name(headers, i), headers->entries[i].name_len, "connection"))
+            return true;
+    return false;
+}
+
 /* Another one with each request: in the table it would push out what comes again. */
 static bool is_changing(const char *name, size_t len)
 {
@@ -196,6 +224,23 @@ static int reserve_fields(struct weft__h2 *h2, size_t len)
     return 0;
 }
 
+/* By our own limit, and by what the peer says of its own (RFC 9113 6.5.2). */
+static int check_size(const struct weft__h2 *h2, size_t bytes)
+{
+    uint32_t theirs =
+        nghttp2_session_get_remote_settings(h2->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+    if (bytes > theirs)
+        return weft__fail(WEFT_EHEADER_TOO_LARGE,
+                          "HTTP/2: the request's header fields have %zu bytes, the server takes "
+                          "%lu at most",
+                          bytes, (unsigned long)theirs);
+    if (bytes > WEFT__LIMIT_H2_HEADER_LIST)
+        return weft__fail(WEFT_EHEADER_TOO_LARGE,
+                          "HTTP/2: the request's header fields are larger than %d bytes",
+                          WEFT__LIMIT_H2_HEADER_LIST);
+    return 0;
+}
+
 /* Names are not lower-cased here: nghttp2 does so where it copies them. */
 static int list_fields(struct weft__h2 *h2, const struct weft__h2_request *request, char *digits,
                        struct field_list *list)
@@ -205,6 +250,7 @@ static int list_fields(struct weft__h2 *h2, const struct weft__h2_request *reque
     int err = reserve_fields(h2, len + PSEUDO_FIELDS + 1);
     if (err < 0)
         return err;
+    bool nominates = len > 0 && has_connection(headers);
     *list = (struct field_list){.fields = h2->fields};
     add_pseudo(list, ":method", request->method);
     add_pseudo(list, ":protocol", request->protocol);
@@ -216,17 +262,14 @@ static int list_fields(struct weft__h2 *h2, const struct weft__h2_request *reque
         const struct weft__header *entry = &headers->entries[i];
         const char *name = weft__header_name(headers, i);
         const char *value = weft__header_value(headers, i);
-        if (!is_left_out(name, entry->name_len, value, entry->value_len))
+        if (!is_left_out(name, entry->name_len, value, entry->value_len) &&
+            !(nominates && is_nominated(headers, name, entry->name_len)))
             add(list, name, entry->name_len, value, entry->value_len,
                 is_unindexed(request, name, entry->name_len));
     }
     if (request->sized)
         add(list, "content-length", 14, digits, weft__format_u64(request->length, digits), false);
-    if (list->bytes > WEFT__LIMIT_H2_HEADER_LIST)
-        return weft__fail(WEFT_EHEADER_TOO_LARGE,
-                          "HTTP/2: the request's header fields are larger than %d bytes",
-                          WEFT__LIMIT_H2_HEADER_LIST);
-    return 0;
+    return check_size(h2, list->bytes);
 }
 
 static int submit(struct weft__h2 *h2, struct weft__h2_stream *stream,

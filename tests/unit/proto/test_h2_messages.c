@@ -53,6 +53,21 @@ CONVERSATION(request_fields_of_a_connection_are_left_out)
     ASSERT_STR_EQ(peer->fields, PSEUDO "te: trailers\n");
 }
 
+/* RFC 9110 7.6.1 */
+CONVERSATION(request_fields_that_connection_names_are_left_out)
+{
+    open_with(peer, (struct weft__h2_request){0},
+              PAIRS("X-Hop", "1", "Connection", "close, x-hop ,, X-OTHER", "X-Kept", "2", "x-other",
+                    "3", "X-Hop", "4"));
+    ASSERT_STR_EQ(peer->fields, PSEUDO "x-kept: 2\n");
+    open_with(peer, (struct weft__h2_request){0},
+              PAIRS("connection", "a", "A", "1", "Connection", "b", "B", "2", "ab", "3"));
+    ASSERT_STR_EQ(peer->fields, PSEUDO "ab: 3\n");
+    /* What HTTP/1.1 wants of TE is no reason to drop it here. */
+    open_with(peer, (struct weft__h2_request){0}, PAIRS("TE", "trailers", "Connection", "te"));
+    ASSERT_STR_EQ(peer->fields, PSEUDO "te: trailers\n");
+}
+
 CONVERSATION(request_host_becomes_the_authority)
 {
     open_with(peer, (struct weft__h2_request){.authority = "b"}, PAIRS("host", "other.example"));
@@ -321,6 +336,80 @@ static int ask(struct peer *peer, const char *method, const struct peer_field *f
     peer_fetch(peer);
     ASSERT(weft__h2_is_balanced(peer->h2));
     return err;
+}
+
+/* RFC 9113 8.1.1, RFC 9110 6.4.1, 8.6, 9.3.6: what a length is worth where there is no body. */
+CONVERSATION(responses_without_a_body_by_length_and_data)
+{
+    static const struct {
+        const char *method;
+        const char *status;
+        const char *length; /* NULL: none */
+        int without;        /* any DATA, or with an empty one */
+        int with;           /* five bytes of it */
+    } rows[] = {
+        {"HEAD", "200", NULL, 0, WEFT_EREMOTE_PROTOCOL},
+        {"HEAD", "200", "0", 0, WEFT_EREMOTE_PROTOCOL},
+        {"HEAD", "200", "5", 0, WEFT_EREMOTE_PROTOCOL},
+        {"HEAD", "404", "5", 0, WEFT_EREMOTE_PROTOCOL},
+        {"GET", "304", NULL, 0, WEFT_EREMOTE_PROTOCOL},
+        {"GET", "304", "0", 0, WEFT_EREMOTE_PROTOCOL},
+        {"GET", "304", "5", 0, WEFT_EREMOTE_PROTOCOL},
+        {"GET", "204", NULL, 0, WEFT_EREMOTE_PROTOCOL},
+        {"GET", "204", "0", 0, WEFT_EREMOTE_PROTOCOL},
+        /* It must not be sent, not even where it would be true of another method. */
+        {"GET", "204", "5", WEFT_EREMOTE_PROTOCOL, WEFT_EREMOTE_PROTOCOL},
+        /* 205 has none either, but is framed like any other. */
+        {"GET", "205", NULL, 0, 0},
+        {"GET", "205", "0", 0, WEFT_EREMOTE_PROTOCOL},
+        {"GET", "200", NULL, 0, 0},
+        {"GET", "200", "0", 0, WEFT_EREMOTE_PROTOCOL},
+        {"GET", "200", "5", WEFT_EREMOTE_PROTOCOL, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct peer_field fields[] = {
+            {":status", rows[i].status},
+            {rows[i].length != NULL ? "content-length" : NULL, rows[i].length},
+            {NULL, NULL}};
+        int whole = rows[i].without;
+        int empty = whole < 0 && strcmp(rows[i].status, "200") == 0 ? WEFT_ETRUNCATED : whole;
+        ASSERT_INT_EQ(ask(peer, rows[i].method, fields, END_STREAM, NULL), whole);
+        ASSERT_INT_EQ(ask(peer, rows[i].method, fields, END_STREAM, ""), empty);
+        ASSERT_INT_EQ(ask(peer, rows[i].method, fields, END_STREAM, "12345"), rows[i].with);
+    }
+}
+
+/* What follows a 2xx to CONNECT is no body, whatever length it says (RFC 9110 9.3.6). */
+CONVERSATION(response_to_connect_has_no_length)
+{
+    const struct weft__h2_request request = {
+        .method = "CONNECT", .authority = "a:1", .has_body = true};
+    static const char *const lengths[] = {"0", "3", "1000"};
+    for (size_t i = 0; i < 3; i++) {
+        struct weft__h2_stream *stream;
+        ASSERT_OK(weft__h2_open(peer->h2, &request, peer, &stream));
+        peer_headers(peer, stream->id, 0,
+                     FIELDS({":status", "200"}, {"content-length", lengths[i]}));
+        peer_data(peer, stream->id, 0, "hello");
+        ASSERT_OK(peer_feed(peer));
+        ASSERT_OK(weft__h2_stream_error(stream));
+        ASSERT_INT_EQ(weft__h2_content_length(stream), -1);
+        ASSERT(!weft__h2_is_ended(stream));
+        peer_expect_data(stream, "hello");
+        peer_data(peer, stream->id, END_STREAM, "");
+        ASSERT_OK(peer_feed(peer));
+        ASSERT(weft__h2_is_ended(stream));
+        weft__h2_stream_free(stream);
+        /* A refusal is a response like any other. */
+        ASSERT_OK(weft__h2_open(peer->h2, &request, peer, &stream));
+        peer_headers(peer, stream->id, 0, FIELDS({":status", "407"}, {"content-length", "5"}));
+        peer_data(peer, stream->id, END_STREAM, "hello");
+        ASSERT_OK(peer_feed(peer));
+        ASSERT_INT_EQ(weft__h2_content_length(stream), 5);
+        ASSERT_OK(weft__h2_stream_error(stream));
+        ASSERT(weft__h2_is_ended(stream));
+        weft__h2_stream_free(stream);
+    }
 }
 
 CONVERSATION(responses_without_a_body_may_have_a_length)

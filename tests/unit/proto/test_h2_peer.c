@@ -1,5 +1,6 @@
 /* HTTP/2 sessions: the peer's settings, its leave and ours, and no memory. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error_int.h"
@@ -81,6 +82,29 @@ CONVERSATION(stream_that_waits_inside_leaves_when_it_may)
     ASSERT_INT_EQ(peer_count(peer, NGHTTP2_HEADERS), 2);
     weft__h2_stream_free(first);
     weft__h2_stream_free(second);
+}
+
+/* RFC 9113 6.5.2: by names, values and 32 bytes for each field. */
+CONVERSATION(request_larger_than_the_peer_takes_is_not_sent)
+{
+    struct weft__h2_stream *stream;
+    const uint32_t size = 4 * 32 + 7 + 3 + 7 + 5 + 10 + 1 + 5 + 1;
+    peer_setting(peer, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, size - 1);
+    ASSERT_OK(peer_feed(peer));
+    size_t frames = peer->frames_len;
+    ASSERT_ERR(weft__h2_open(peer->h2, &get, peer, &stream), WEFT_EHEADER_TOO_LARGE);
+    char expected[64];
+    snprintf(expected, sizeof expected, "%u bytes, the server takes %u at most", size, size - 1);
+    ASSERT_STR_HAS(weft_error_message(), expected);
+    peer_fetch(peer);
+    ASSERT_INT_EQ(peer->frames_len, frames);
+    ASSERT_INT_EQ(weft__h2_streams(peer->h2), 0);
+    peer_setting(peer, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, size);
+    ASSERT_OK(peer_feed(peer));
+    ASSERT_OK(weft__h2_open(peer->h2, &get, peer, &stream));
+    peer_fetch(peer);
+    peer_expect(peer, NGHTTP2_HEADERS, 1);
+    weft__h2_stream_free(stream);
 }
 
 CONVERSATION(table_of_the_peer_may_have_any_size)
