@@ -1,6 +1,7 @@
 /* test_client_http2.c - HTTP/2 over real sockets and TLS: what the two sides agree upon. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <weft.h>
 
@@ -428,4 +429,43 @@ TASK_TEST(h2_large_body_over_tls_is_read_while_it_is_written)
     ASSERT_INT_EQ(site.fake.resets, 0);
     weft_client_free(client);
     site_stop(&site);
+}
+
+/* Nobody turns the loop between two calls; what came meanwhile is looked at before the next. */
+static void idle_in_plain_code(void (*leave)(struct h2_fake *fake))
+{
+    static const struct h2_act acts[] = {{.kind = H2_ANSWER}};
+    const struct timespec pause = {.tv_nsec = 20000000};
+    struct site site;
+    weft_client *client;
+    ASSERT_OK(weft_yield());
+    site_start(&site, acts, 1, both);
+    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = site.base, .ca_file = certs_ca(),
+                                          .http2 = true, .idle_timeout = WEFT_SEC(100)),
+                              &client));
+    expect(client, "HTTP/2");
+    leave(&site.fake);
+    nanosleep(&pause, NULL);
+    expect(client, "HTTP/2");
+    ASSERT_INT_EQ(site.by_h2, 2);
+    nanosleep(&pause, NULL);
+    expect(client, "HTTP/2");
+    ASSERT_INT_EQ(site.by_h2, 2);
+    weft_client_free(client);
+    site_stop(&site);
+}
+
+static void say_goaway(struct h2_fake *fake)
+{
+    h2_fake_goaway(fake, 1, 0);
+}
+
+TEST(h2_idle_connection_whose_server_has_left_is_replaced_in_plain_code)
+{
+    idle_in_plain_code(say_goaway);
+}
+
+TEST(h2_idle_connection_whose_server_has_closed_is_replaced_in_plain_code)
+{
+    idle_in_plain_code(h2_fake_close);
 }

@@ -457,11 +457,34 @@ void h2_fake_serve(struct h2_fake *fake, weft_client *client)
     client->dial_userdata = fake;
 }
 
+void h2_fake_setting(struct h2_fake *fake, unsigned char setting, uint32_t value)
+{
+    unsigned char data[6];
+    ASSERT_OK(send_frame(fake->last, SETTINGS, 0, 0, data, put_setting(data, 0, setting, value)));
+}
+
 void h2_fake_settings(struct h2_fake *fake, uint32_t max_streams)
 {
-    unsigned char setting[6];
-    ASSERT_OK(
-        send_frame(fake->last, SETTINGS, 0, 0, setting, put_setting(setting, 0, 3, max_streams)));
+    h2_fake_setting(fake, 3, max_streams);
+}
+
+void h2_fake_goaway(struct h2_fake *fake, uint32_t last, uint32_t code)
+{
+    unsigned char data[8];
+    put(data, last);
+    put(data + 4, code);
+    ASSERT_OK(send_frame(fake->last, GOAWAY, 0, 0, data, sizeof data));
+    ASSERT_OK(weft_stream_flush(fake->last));
+}
+
+void h2_fake_credit(struct h2_fake *fake, uint32_t id, uint32_t bytes)
+{
+    ASSERT_OK(send_number(fake->last, WINDOW_UPDATE, id, bytes));
+}
+
+void h2_fake_close(struct h2_fake *fake)
+{
+    ASSERT_OK(weft_stream_write_eof(fake->last));
 }
 
 void h2_fake_ping(struct h2_fake *fake)

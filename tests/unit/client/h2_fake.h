@@ -68,6 +68,11 @@ void h2_fake_serve(struct h2_fake *fake, weft_client *client);
 int h2_fake_converse(struct h2_fake *fake, weft_stream *stream);
 /* On the newest connection. */
 void h2_fake_settings(struct h2_fake *fake, uint32_t max_streams);
+void h2_fake_setting(struct h2_fake *fake, unsigned char setting, uint32_t value);
+void h2_fake_goaway(struct h2_fake *fake, uint32_t last, uint32_t code);
+/* id 0: of the connection. */
+void h2_fake_credit(struct h2_fake *fake, uint32_t id, uint32_t bytes);
+void h2_fake_close(struct h2_fake *fake);
 void h2_fake_ping(struct h2_fake *fake);
 void h2_fake_data(struct h2_fake *fake, uint32_t id, const char *text, bool end);
 void h2_fake_reset(struct h2_fake *fake, uint32_t id, uint32_t code);

@@ -34,6 +34,101 @@ static void in_background(weft_group *group, struct job *job)
     ASSERT_OK(weft_sleep(WEFT_MS(1)));
 }
 
+/* ---- settings of the server's ---- */
+
+VIRTUAL_TEST(h2_request_larger_than_the_server_takes_fails_alone)
+{
+    enum { LIST_SIZE = 6, LEAST = 400 };
+    static const struct h2_act acts[] = {{.kind = H2_ANSWER}, {.takes = WEFT_SEC(1), .body = 9}};
+    static char value[LEAST + 1];
+    WORLD(acts, .http2 = true);
+    memset(value, 'v', LEAST);
+    ASSERT_INT_EQ(get(&world), 200);
+    h2_fake_setting(&world.fake, LIST_SIZE, LEAST);
+    struct job slow = {.client = world.client};
+    weft_group group;
+    ASSERT_OK(weft_group_init(&group, NULL));
+    in_background(&group, &slow);
+    weft_response *response;
+    for (int i = 0; i < 3; i++) {
+        ASSERT_ERR(weft_client_get(world.client, "/",
+                                   WEFT_REQUEST(.headers = (weft_pair[]){{"x", value}, {0}}),
+                                   &response),
+                   WEFT_EHEADER_TOO_LARGE);
+        ASSERT_STR_HAS(weft_error_message(), "the server takes 400 at most");
+    }
+    ASSERT_OK(weft_group_wait(&group));
+    ASSERT_INT_EQ(slow.status, 200);
+    ASSERT_INT_EQ(slow.len, 9);
+    ASSERT_INT_EQ(get(&world), 200);
+    ASSERT_INT_EQ(world.fake.requests, 3);
+    ASSERT_INT_EQ(world.fake.dials, 1);
+    ASSERT_INT_EQ(world.fake.resets, 0);
+    end(&world);
+}
+
+struct upload {
+    struct world *world;
+    const char *body;
+    size_t len;
+    int status;
+};
+
+static int send_up(void *arg)
+{
+    struct upload *upload = arg;
+    weft_response *response;
+    int err = weft_client_post(upload->world->client, "/",
+                               WEFT_REQUEST(.content = upload->body, .content_len = upload->len),
+                               &response);
+    if (err < 0)
+        return err;
+    upload->status = weft_response_status(response);
+    weft_response_free(response);
+    return 0;
+}
+
+/* Made smaller while it is used up, a window is below nothing (RFC 9113 6.9.2). */
+VIRTUAL_TEST(h2_uploads_of_several_tasks_follow_the_window_up_and_down)
+{
+    enum { INITIAL_WINDOW = 4, TASKS = 5, BODY = 400000 };
+    static const struct h2_act acts[] = {{.kind = H2_ANSWER}};
+    static const uint32_t windows[] = {1000, 70000, 0, 1, 200000, 100, 0, 300000};
+    static char body[BODY];
+    struct upload uploads[TASKS];
+    weft_group group;
+    WORLD(acts, .write_timeout = WEFT_SEC(100), .read_timeout = WEFT_SEC(100));
+    world.fake.keeps_window = true;
+    ASSERT_INT_EQ(get(&world), 200);
+    h2_fake_credit(&world.fake, 0, TASKS * BODY);
+    ASSERT_OK(weft_group_init(&group, NULL));
+    for (int i = 0; i < TASKS; i++) {
+        uploads[i] = (struct upload){&world, body, BODY, 0};
+        ASSERT_OK(weft_group_spawn(&group, send_up, &uploads[i]));
+    }
+    size_t each = 65535;
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+        ASSERT_OK(weft_sleep(WEFT_SEC(1)));
+        ASSERT_INT_EQ(world.fake.uploaded, TASKS * each);
+        h2_fake_setting(&world.fake, INITIAL_WINDOW, windows[i]);
+        each = windows[i] > each ? windows[i] : each;
+    }
+    ASSERT_OK(weft_sleep(WEFT_SEC(1)));
+    ASSERT_INT_EQ(world.fake.uploaded, TASKS * 300000);
+    /* One by one from here on, and no task is forgotten. */
+    for (int i = 0; i < TASKS; i++) {
+        ASSERT_INT_EQ(uploads[i].status, 0);
+        h2_fake_credit(&world.fake, (uint32_t)(3 + 2 * i), BODY - 300000);
+        ASSERT_OK(weft_sleep(WEFT_SEC(1)));
+        ASSERT_INT_EQ(uploads[i].status, 200);
+    }
+    ASSERT_OK(weft_group_wait(&group));
+    ASSERT_INT_EQ(world.fake.uploaded, (size_t)TASKS * BODY);
+    ASSERT_INT_EQ(world.fake.dials, 1);
+    ASSERT_INT_EQ(world.fake.resets, 0);
+    end(&world);
+}
+
 /* ---- age ---- */
 
 VIRTUAL_TEST(h2_connection_of_a_certain_age_takes_no_more_streams)
@@ -210,6 +305,47 @@ VIRTUAL_TEST(h2_call_whose_stream_is_taken_away_before_it_is_sent_goes_elsewhere
     lose_a_stream(server_allows_none, "POST");
 }
 
+/* ---- idle in plain code: nobody has looked since the last call ---- */
+
+static void let_it_rest(void)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+    nanosleep(&pause, NULL);
+}
+
+TEST(h2_idle_connection_that_the_server_has_left_is_not_used_in_plain_code)
+{
+    static const struct h2_act acts[] = {{.kind = H2_ANSWER}};
+    ASSERT_OK(weft_yield());
+    WORLD(acts, .idle_timeout = WEFT_SEC(100));
+    ASSERT_INT_EQ(post(&world), 200);
+    h2_fake_goaway(&world.fake, 1, 0);
+    let_it_rest();
+    ASSERT_INT_EQ(post(&world), 200);
+    ASSERT_INT_EQ(world.fake.dials, 2);
+    let_it_rest();
+    ASSERT_INT_EQ(post(&world), 200);
+    ASSERT_INT_EQ(world.fake.dials, 2);
+    ASSERT_INT_EQ(world.fake.requests, 3);
+    weft_client_free(world.client);
+    h2_fake_stop(&world.fake);
+}
+
+TEST(h2_idle_connection_that_the_server_has_closed_is_not_used_in_plain_code)
+{
+    static const struct h2_act acts[] = {{.kind = H2_ANSWER}};
+    ASSERT_OK(weft_yield());
+    WORLD(acts, .idle_timeout = WEFT_SEC(100));
+    ASSERT_INT_EQ(post(&world), 200);
+    h2_fake_close(&world.fake);
+    let_it_rest();
+    ASSERT_INT_EQ(post(&world), 200);
+    ASSERT_INT_EQ(world.fake.dials, 2);
+    ASSERT_INT_EQ(world.fake.requests, 2);
+    weft_client_free(world.client);
+    h2_fake_stop(&world.fake);
+}
+
 /* ---- turns ---- */
 
 enum { ORIGINS_MAX = 6 };
@@ -287,15 +423,15 @@ VIRTUAL_TEST(h2_many_origins_take_turns_on_few_connections)
     WORLD(acts, .max_connections = 2);
     ASSERT_OK(weft_group_init(&group, NULL));
     for (int i = 0; i < ORIGINS_MAX; i++)
-        crowd_begin(&world, &group, &crowds[i], i, WEFT_SEC(60));
+        crowd_begin(&world, &group, &crowds[i], i, WEFT_SEC(30));
     ASSERT_OK(weft_group_wait(&group));
     for (int i = 0; i < ORIGINS_MAX; i++) {
         ASSERT_INT_EQ(crowds[i].failed, 0);
         /* A third of the time is its share; it waits for two turns of others. */
-        ASSERT_INT_GE(crowds[i].calls, 3 * 60 * 100 / 3 / 2);
+        ASSERT_INT_GE(crowds[i].calls, 3 * 30 * 100 / 3 / 2);
         ASSERT_INT_LE(crowds[i].worst, WEFT_SEC(4));
     }
-    ASSERT_INT_LE(world.fake.dials, 2 * 60 + ORIGINS_MAX);
+    ASSERT_INT_LE(world.fake.dials, 2 * 30 + ORIGINS_MAX);
     ASSERT_INT_EQ(world.fake.resets, 0);
     end(&world);
 }
@@ -352,22 +488,22 @@ VIRTUAL_TEST(h2_connection_goes_on_when_nobody_waits_for_its_place_any_more)
 VIRTUAL_TEST(h2_connection_with_an_endless_stream_goes_on_for_its_own_origin)
 {
     static const struct h2_act acts[] = {{.body = 10, .unended = true},
-                                         {.takes = WEFT_MS(10), .body = 5}};
+                                         {.takes = WEFT_MS(100), .body = 5}};
     struct crowd crowd;
     weft_response *endless;
     weft_group group;
     WORLD(acts, .max_connections = 1);
     ASSERT_OK(weft_group_init(&group, NULL));
     ASSERT_OK(weft_client_stream(world.client, "GET", "http://a/", NULL, &endless));
-    crowd_begin(&world, &group, &crowd, 0, WEFT_SEC(200));
+    crowd_begin(&world, &group, &crowd, 0, WEFT_SEC(50));
     struct job other = {.client = world.client, .url = "http://b/", .pool_timeout = WEFT_SEC(3600)};
     in_background(&group, &other);
-    ASSERT_OK(weft_sleep(WEFT_SEC(190)));
+    ASSERT_OK(weft_sleep(WEFT_SEC(45)));
     ASSERT_INT_EQ(other.status, 0);
     ASSERT_INT_EQ(crowd.failed, 0);
-    ASSERT_INT_LE(crowd.worst, WEFT_MS(5100));
-    /* Seven attempts of 5 s each, with turns of 1, 2, 4 s and so on between them. */
-    ASSERT_INT_GE(crowd.calls, 3 * 100 * (190 - 7 * 5 - 1));
+    ASSERT_INT_LE(crowd.worst, WEFT_MS(5200));
+    /* Four attempts of 5 s each, with turns of 1, 2, 4 and 8 s before them. */
+    ASSERT_INT_GE(crowd.calls, 3 * 10 * (45 - 4 * 5 - 1));
     weft_response_free(endless);
     ASSERT_OK(weft_group_wait(&group));
     ASSERT_INT_EQ(other.status, 200);
