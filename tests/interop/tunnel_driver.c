@@ -4,10 +4,13 @@
  *
  *     tunnel_driver BASE connect HOST:PORT N SIZE
  *     tunnel_driver BASE upgrade PROTOCOL N SIZE [any]
+ *     tunnel_driver BASE through URL N
  *
  * Each of N tunnels sends SIZE bytes and reads them back at the same time, and then ends its
  * direction.  Upgrades are of the path /tunnel.  any: HTTP/1.1 would do too.  Prints what came of
  * it, and on stderr the status and the body of a tunnel that was refused.
+ *
+ * through: BASE is a proxy, by which another client makes N requests for URL, of https and HTTP/2.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,23 +157,79 @@ static int run(void *arg)
     return err < 0 ? err : wait;
 }
 
+/* ---- another client's connections in tunnels ---- */
+
+static weft_tls *tls;
+
+static int dial(void *userdata, const weft_url *url, weft_stream **ret)
+{
+    char place[300];
+    weft_response *response;
+    weft_stream *stream = NULL;
+    (void)userdata;
+    snprintf(place, sizeof place, "%s:%d", weft_url_host(url), weft_url_port(url));
+    int err = weft_client_request(client, "CONNECT", "/", WEFT_REQUEST(.target = place), &response);
+    if (err < 0)
+        return err;
+    err = weft_response_take_stream(response, &stream);
+    weft_response_free(response);
+    return err < 0 ? err : weft_tls_connect(tls, stream, weft_url_host(url), ret);
+}
+
+static int go_through(void *arg)
+{
+    char *const *argv = arg;
+    long n = strtol(argv[4], NULL, 10);
+    long good = 0;
+    weft_transport *transport = NULL;
+    weft_client *inner = NULL;
+    weft_response *response;
+    const char *const h2[] = {"h2", NULL};
+    int err = weft_tls_new_client(WEFT_TLS(.insecure_no_verify = true, .alpn = h2), &tls);
+    if (err == 0)
+        err = weft_transport_new(dial, NULL, &transport);
+    if (err == 0)
+        err = weft_client_new(WEFT_CLIENT(.transport = transport, .http1 = WEFT_OFF), &inner);
+    for (long i = 0; i < n && err == 0; i++) {
+        err = weft_client_get(inner, argv[3], NULL, &response);
+        if (err < 0)
+            break;
+        good += strcmp(weft_response_text(response, NULL), "hi") == 0;
+        weft_response_free(response);
+        weft_sleep(WEFT_MS(5)); /* then an idle connection is looked at */
+    }
+    if (err == 0) {
+        weft_client_pool_stats(inner, &stats);
+        printf("good %ld opened %llu\n", good, (unsigned long long)stats.opened);
+    }
+    weft_client_free(inner);
+    weft_transport_free(transport);
+    weft_tls_free(tls);
+    return err;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 6)
+    bool through = argc == 5 && strcmp(argv[2], "through") == 0;
+    if (argc < 6 && !through)
         return 2;
     int n = (int)strtol(argv[4], NULL, 10);
-    size = (size_t)strtoul(argv[5], NULL, 10);
+    size = through ? 0 : (size_t)strtoul(argv[5], NULL, 10);
     protocol = strcmp(argv[2], "upgrade") == 0 ? argv[3] : NULL;
     target = argv[3];
     int err = weft_client_new(WEFT_CLIENT(.base_url = argv[1], .http2 = true,
-                                          .http1 = argc == 6 ? WEFT_OFF : WEFT_ON,
+                                          .http1 = argc <= 6 ? WEFT_OFF : WEFT_ON,
                                           .insecure_no_verify = true, .idle_timeout = WEFT_SEC(60)),
                               &client);
     if (err == 0)
-        err = weft_run(run, &n);
+        err = through ? weft_run(go_through, argv) : weft_run(run, &n);
     if (err < 0) {
         fprintf(stderr, "%s\n", weft_error_message());
         return 1;
+    }
+    if (through) {
+        weft_client_free(client);
+        return 0;
     }
     printf("wrong %ld ended %ld refused %ld others %ld opened %llu active %zu\n", wrong, ended,
            refused, others, (unsigned long long)stats.opened, stats.active);

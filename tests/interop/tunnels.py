@@ -210,6 +210,14 @@ def node_as_a_proxy_of_connect():
 
 
 @tap.test(limit=60)
+def node_as_a_proxy_of_https():
+    with node() as base:
+        port = base.rsplit(":", 1)[1]
+        told, errors = drive(base, "through", f"https://127.0.0.1:{port}/", "20")
+        tap.equal(told, "good 20 opened 1\n", errors)
+
+
+@tap.test(limit=60)
 def node_that_refuses_a_connect():
     with node() as base:
         told, errors = drive(base, "connect", "127.0.0.1:1", "2", "10")

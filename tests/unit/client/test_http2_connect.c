@@ -185,6 +185,19 @@ VIRTUAL_TEST(h2_tunnel_is_a_stream_in_use_and_its_connection_stays)
     end(&world);
 }
 
+/* As the place in the pool of an HTTP/1.1 connection that was taken, its permit is free. */
+VIRTUAL_TEST(h2_tunnel_holds_no_permit_of_the_limits)
+{
+    static const struct h2_act acts[] = {{.kind = H2_ECHO}, {.kind = H2_ANSWER}};
+    weft_limits *limits;
+    ASSERT_OK(weft_limits_new(WEFT_LIMITS(.concurrency = 1), &limits));
+    WORLD(acts, .limits = limits);
+    take(&world);
+    ASSERT_INT_EQ(get(&world), 200);
+    end(&world);
+    weft_limits_free(limits);
+}
+
 /* ---- as a stream ---- */
 
 VIRTUAL_TEST(h2_tunnel_write_waits_for_the_peers_window)
