@@ -99,8 +99,8 @@ static int acquire(struct weft__call *call, struct weft__conn **ret)
 static int exchange_on(struct weft__call *call, struct weft__conn *conn, bool *ret_answered,
                        bool *ret_reusable)
 {
-    if (conn->stream != NULL && (call->settings.retry != NULL || call->options->stats != NULL))
-        weft_stream_peer_address(conn->stream, &call->peer);
+    if (call->settings.retry != NULL || call->options->stats != NULL)
+        call->peer = conn->info->peer;
     conn->low_limit = call->settings.low_speed_limit;
     conn->low_time = call->settings.low_speed_time;
     conn->low_bytes = 0;

@@ -232,6 +232,7 @@ int64_t weft__conn_fill(struct weft__conn *conn, size_t limit);
 /* As fill, but into the caller's memory. */
 int64_t weft__conn_read(struct weft__conn *conn, void *data, size_t len);
 /* What a failed write of the request is to the caller, with its message. */
+int weft__conn_read_error(struct weft__conn *conn, int err);
 int weft__conn_write_error(struct weft__conn *conn, int err);
 static inline char *weft__conn_bytes(const struct weft__conn *conn)
 {

@@ -132,6 +132,11 @@ static int io_error(struct weft__conn *conn, int err, int broken, int timed_out,
     return err;
 }
 
+int weft__conn_read_error(struct weft__conn *conn, int err)
+{
+    return io_error(conn, err, WEFT_EREAD, WEFT_EREAD_TIMEOUT, conn->read_timeout);
+}
+
 int weft__conn_write_error(struct weft__conn *conn, int err)
 {
     return io_error(conn, err, WEFT_EWRITE, WEFT_EWRITE_TIMEOUT, conn->write_timeout);
@@ -185,12 +190,10 @@ int64_t weft__conn_read(struct weft__conn *conn, void *data, size_t len)
             return watched;
         if (watched >= 0)
             return watched;
-        return io_error(conn, (int)watched, WEFT_EREAD, WEFT_EREAD_TIMEOUT, conn->read_timeout);
+        return weft__conn_read_error(conn, (int)watched);
     }
     int64_t n = weft_stream_read(conn->stream, data, len);
-    if (n < 0)
-        return io_error(conn, (int)n, WEFT_EREAD, WEFT_EREAD_TIMEOUT, conn->read_timeout);
-    return n;
+    return n < 0 ? weft__conn_read_error(conn, (int)n) : n;
 }
 
 /* Room behind the last byte: the buffer is compacted, or doubled. */

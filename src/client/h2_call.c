@@ -8,6 +8,7 @@
  * The body of the request may still be on its way when the head of the response has come, and
  * goes on beside whoever reads the response: see h2_upload.c.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -94,16 +95,31 @@ int weft__h2_timed_out(const struct weft__conn *conn, int code, int64_t timeout)
                       weft__conn_peer(conn, peer));
 }
 
+/* What the caller's function said, in another task. */
+static int interim_failed(const struct weft__light *light)
+{
+    if (light->interim_error == 0)
+        return 0;
+    weft__fail_code(light->interim_error);
+    return weft__fail_prefix(light->interim_error, "on_informational");
+}
+
 int weft__h2_failure(struct weft__light *light)
 {
+    char text[256];
+    char peer[WEFT__PEER_TEXT];
     int err = weft__h2_upload_error(light);
     if (err < 0)
         return err;
     if (light->interim_error < 0)
-        return weft__fail_code(light->interim_error);
+        return interim_failed(light);
     if (light->conn.pool != NULL && light->conn.pool->aborted)
         return weft__fail_code(WEFT_ECLIENT_CLOSED);
-    return weft__h2_stream_error(light->stream);
+    err = weft__h2_stream_error(light->stream);
+    if (err != WEFT_EDISCONNECTED)
+        return err;
+    snprintf(text, sizeof text, "%s", weft_error_message());
+    return weft__fail(err, "%s (%s)", text, weft__conn_peer(&light->conn, peer));
 }
 
 static bool is_untouched(const struct weft__light *light)
@@ -241,11 +257,14 @@ static int await_data(struct weft__light *light)
 static int read_head(struct weft__light *light)
 {
     int err = 0;
-    while (err == 0 && weft__h2_status(light->stream) == 0) {
+    while (err == 0) {
+        /* What was in its way, though the final response may have come at once behind it. */
+        err = interim_failed(light);
+        if (err < 0)
+            return err;
+        if (weft__h2_status(light->stream) != 0)
+            break;
         err = weft__h2_failure(light);
-        if (err == 0 && light->interim > WEFT__LIMIT_H1_INTERIM)
-            return weft__fail(WEFT_EREMOTE_PROTOCOL, "more than %d interim responses",
-                              WEFT__LIMIT_H1_INTERIM);
         if (err == 0)
             err = wait_response(light);
     }

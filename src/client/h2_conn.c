@@ -97,7 +97,7 @@ static int write_some(struct weft__h2_conn *shared)
     int err = weft__h2_output(shared->h2, &shared->out, OUT_MAX);
     if (err == 0 && shared->out.len > 0)
         err = weft_stream_write(shared->stream, weft__buf_bytes(&shared->out), shared->out.len);
-    return err;
+    return err < 0 && !shared->ended ? weft__conn_write_error(shared->slot, err) : err;
 }
 
 static void writer_cancel(struct weft__wait *wait, int code)
@@ -188,6 +188,8 @@ static int read_all(struct weft__h2_conn *shared)
 {
     for (;;) {
         int64_t n = weft_stream_read(shared->stream, shared->in, shared->in_cap);
+        if (n < 0 && !shared->ended)
+            return weft__conn_read_error(shared->slot, (int)n);
         if (n <= 0 || shared->ended)
             return n < 0 ? (int)n : 0;
         shared->heard = weft__loop_now(shared->loop);

@@ -211,7 +211,8 @@ static void fail_streams(struct weft__h2 *h2, int err)
         node = node->next;
         int why = err;
         if (err == 0)
-            why = stream->status == 0 ? WEFT_EDISCONNECTED : WEFT_ETRUNCATED;
+            why =
+                stream->status == 0 && stream->interims == 0 ? WEFT_EDISCONNECTED : WEFT_ETRUNCATED;
         weft__h2_stream_over(stream, why);
         if (stream->abandoned)
             weft__h2_stream_recycle(stream);
@@ -259,7 +260,7 @@ void weft__h2_disconnect(struct weft__h2 *h2, int err)
         snprintf(h2->text, sizeof h2->text, "HTTP/2: the server has left (%s)",
                  weft__h2_code_name(h2->goaway_code));
     else
-        snprintf(h2->text, sizeof h2->text, "HTTP/2: the server closed the connection");
+        snprintf(h2->text, sizeof h2->text, "server disconnected");
     h2->error = err < 0 ? err : WEFT_EDISCONNECTED;
     weft__buf_clear(&h2->control);
     fail_streams(h2, err < 0 ? err : 0);

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/error_int.h"
+#include "base/limits.h"
 #include "proto/h2_int.h"
 
 const char *weft__h2_code_name(uint32_t code)
@@ -38,8 +39,23 @@ static int peer_error(const struct weft__h2_stream *stream)
     if (stream->cut_short)
         return weft__fail(WEFT_ETRUNCATED, "HTTP/2: the body has %llu bytes, and was to have %lld",
                           (unsigned long long)stream->received, (long long)stream->content_length);
+    if (stream->interims > WEFT__LIMIT_H1_INTERIM)
+        return weft__fail(WEFT_EREMOTE_PROTOCOL, "HTTP/2: more than %d interim responses",
+                          WEFT__LIMIT_H1_INTERIM);
     return weft__fail(WEFT_EREMOTE_PROTOCOL, "HTTP/2: the server broke the protocol: %s",
                       nghttp2_strerror(stream->fault != 0 ? stream->fault : NGHTTP2_ERR_PROTO));
+}
+
+static int truncated(const struct weft__h2_stream *stream)
+{
+    const char *why = stream->h2->text;
+    if (stream->status == 0)
+        return weft__fail(WEFT_ETRUNCATED, "%s within the head of its response", why);
+    if (stream->content_length >= 0)
+        return weft__fail(WEFT_ETRUNCATED, "%s: the body ended after %llu of %lld bytes", why,
+                          (unsigned long long)stream->received, (long long)stream->content_length);
+    return weft__fail(WEFT_ETRUNCATED, "%s: the body ended after %llu bytes, before its end", why,
+                      (unsigned long long)stream->received);
 }
 
 int weft__h2_stream_error(const struct weft__h2_stream *stream)
@@ -59,7 +75,9 @@ int weft__h2_stream_error(const struct weft__h2_stream *stream)
                           "HTTP/2: the header fields are larger than %u bytes",
                           (unsigned)h2->options.header_list);
     case WEFT_ETRUNCATED:
-        return weft__fail(WEFT_ETRUNCATED, "%s before the body's end", h2->text);
+        return truncated(stream);
+    case WEFT_EDISCONNECTED:
+        return weft__fail(WEFT_EDISCONNECTED, "%s without sending a response", h2->text);
     default:
         return weft__fail(stream->error, "%s", h2->text);
     }
