@@ -51,6 +51,11 @@ enum script_over { SCRIPT_MEMORY, SCRIPT_TCP, SCRIPT_TLS };
  * time.  WEFT_HTTP_CASE=TEXT plays only those whose name has the text in it.
  */
 void script_run(enum script_over over, bool in_tasks);
+/*
+ * The same over HTTP/2, whole only: the servers have a gate before them.  Those that
+ * tests/over_h2.tsv lists are left out.
+ */
+void script_run_over_h2(enum script_over over, bool in_tasks);
 /* How many requests the servers of the cases read. */
 int script_count(void);
 

@@ -28,6 +28,8 @@ struct script {
     enum script_split split;
     enum script_over over;
     bool in_tasks;
+    bool over_h2;
+    weft_group gates;
     uint64_t seed;
     weft_listener *listener;
     uint16_t port;

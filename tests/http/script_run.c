@@ -153,27 +153,37 @@ struct work {
     atomic_int next;
     enum script_over over;
     bool in_tasks;
+    bool over_h2;
 };
+
+/* By its name, or with its whole file. */
+static bool is_left_out(const struct one_case *one)
+{
+    return test_not_over_h2("http/cases", one->name) != NULL ||
+           test_not_over_h2("http/cases", strrchr(one->file, '/') + 1) != NULL;
+}
 
 static void *worker(void *arg)
 {
     struct work *work = arg;
     int i;
-    while ((i = work->next++) < 3 * n_cases) {
-        struct script script = {.of = &cases[i / 3],
-                                .split = (enum script_split)(i % 3),
+    int splits = work->over_h2 ? 1 : 3;
+    while ((i = work->next++) < splits * n_cases) {
+        struct script script = {.of = &cases[i / splits],
+                                .split = (enum script_split)(i % splits),
                                 .over = work->over,
-                                .in_tasks = work->in_tasks};
-        run_case(&script);
+                                .in_tasks = work->in_tasks,
+                                .over_h2 = work->over_h2};
+        if (!work->over_h2 || !is_left_out(script.of))
+            run_case(&script);
     }
     return NULL;
 }
 
-void script_run(enum script_over over, bool in_tasks)
+static void play(struct work *work)
 {
     pthread_t threads[WORKERS];
-    struct work work = {.over = over, .in_tasks = in_tasks};
-    int n = over == SCRIPT_MEMORY ? 0 : WORKERS;
+    int n = work->over == SCRIPT_MEMORY ? 0 : WORKERS;
     load();
     memset(script_filling, 'x', sizeof script_filling);
     ASSERT_OK(weft_tls_new_server(
@@ -181,11 +191,32 @@ void script_run(enum script_over over, bool in_tasks)
         &script_server_tls));
     ASSERT_OK(weft_tls_new_client(WEFT_TLS(.ca_file = certs_ca()), &script_client_tls));
     for (int i = 0; i < n; i++)
-        ASSERT_INT_EQ(pthread_create(&threads[i], NULL, worker, &work), 0);
+        ASSERT_INT_EQ(pthread_create(&threads[i], NULL, worker, work), 0);
     if (n == 0)
-        worker(&work);
+        worker(work);
     for (int i = 0; i < n; i++)
         pthread_join(threads[i], NULL);
     weft_tls_free(script_server_tls);
     weft_tls_free(script_client_tls);
+}
+
+void script_run(enum script_over over, bool in_tasks)
+{
+    play(&(struct work){.over = over, .in_tasks = in_tasks});
+}
+
+static bool has_case(const char *name)
+{
+    for (int i = 0; i < n_cases; i++) {
+        if (strcmp(cases[i].name, name) == 0 || strcmp(strrchr(cases[i].file, '/') + 1, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+void script_run_over_h2(enum script_over over, bool in_tasks)
+{
+    play(&(struct work){.over = over, .in_tasks = in_tasks, .over_h2 = true});
+    if (getenv("WEFT_HTTP_CASE") == NULL)
+        ASSERT_STR_EQ(test_not_over_h2_stray("http/cases", has_case), NULL);
 }

@@ -5,6 +5,8 @@
 
 #include <weft.h>
 
+#include "base/str.h"
+#include "gate.h"
 #include "script_int.h"
 #include "test.h"
 
@@ -95,6 +97,8 @@ static void take_connection(struct script *script, const struct line *line, cons
     char of[sizeof script->authority[0]];
     weft_stream_free(*stream);
     *stream = script->over == SCRIPT_MEMORY ? take_from_memory(script) : take_from_socket(script);
+    if (*stream != NULL && script->over_h2)
+        ASSERT_OK(gate_open(&script->gates, *stream, 64 * 1024, stream));
     if (*stream == NULL)
         script_fail(script, line, "no further connection came");
     pthread_mutex_lock(&script->lock);
@@ -127,6 +131,12 @@ static void server_write(struct script *script, weft_stream *stream, const char 
     }
 }
 
+/* Over HTTP/2 names of fields have no case. */
+static bool is_same(const struct script *script, char a, char b)
+{
+    return script->over_h2 ? weft__ascii_lower(a) == weft__ascii_lower(b) : a == b;
+}
+
 static void server_expect(const struct script *script, const struct line *line, weft_stream *stream,
                           const char *expected, size_t len)
 {
@@ -143,7 +153,7 @@ static void server_expect(const struct script *script, const struct line *line, 
                         shown, more == 0 ? "closed" : weft_error_message());
         }
         for (int64_t i = 0; i < more; i++) {
-            if (got[n + (size_t)i] == expected[n + (size_t)i])
+            if (is_same(script, got[n + (size_t)i], expected[n + (size_t)i]))
                 continue;
             script_show(got, n + (size_t)more, shown, sizeof shown);
             script_show(expected, len, wanted, sizeof wanted);
@@ -378,10 +388,11 @@ int script_server(void *arg)
 {
     struct script *script = arg;
     weft_stream *stream = NULL;
+    ASSERT_OK(weft_group_init(&script->gates, NULL));
     for (int i = 0; i < script->of->n; i++) {
         if (!is_clients(script->of->lines[i].text))
             server_line(script, &script->of->lines[i], &stream);
     }
     weft_stream_free(stream);
-    return 0;
+    return weft_group_wait(&script->gates);
 }

@@ -15,6 +15,16 @@ TEST_WITH(cases_in_memory, .limit_s = 60)
     script_run(SCRIPT_MEMORY, true);
 }
 
+TEST_WITH(cases_over_h2_in_memory, .limit_s = 60)
+{
+    script_run_over_h2(SCRIPT_MEMORY, true);
+}
+
+TEST_WITH(cases_over_h2_and_tcp_in_plain_code, .limit_s = 60)
+{
+    script_run_over_h2(SCRIPT_TCP, false);
+}
+
 TEST_WITH(cases_over_tcp_in_tasks, .limit_s = 60)
 {
     script_run(SCRIPT_TCP, true);

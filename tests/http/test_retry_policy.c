@@ -10,6 +10,7 @@
 
 #include <weft.h>
 
+#include "gate.h"
 #include "base/error_int.h"
 #include "client/client_int.h"
 #include "server/server_int.h"
@@ -141,7 +142,7 @@ static int dial(void *userdata, const weft_url *url, weft_stream **ret)
         return err;
     struct end *end = malloc(sizeof *end);
     end->world = world;
-    ASSERT_OK(weft_stream_pair(0, ret, &end->stream));
+    ASSERT_OK(gate_pair(&world->group, 0, ret, &end->stream));
     ASSERT_OK(
         weft_group_spawn(&world->group, strcmp(world->reply, "lost") == 0 ? lose : serve, end));
     return 0;
@@ -267,8 +268,7 @@ static void play(struct world *world, const struct row *row)
     world->asked = false;
     ASSERT_OK(weft_group_init(&world->group, WEFT_GROUP(.collect = true)));
     ASSERT_OK(weft_client_new(NULL, &client));
-    client->dial = dial;
-    client->dial_userdata = world;
+    gate_dial(client, dial, world);
     int err = weft_client_request(
         client, row->column[1], "http://example.org/",
         WEFT_REQUEST(.retry = &settings.policy, .stats = &stats, .idempotency_key = settings.key,

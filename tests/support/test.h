@@ -124,6 +124,13 @@ int test_fork(void (*fn)(void *arg), void *arg, char *output, size_t size);
 
 /* How much slower than plain code this build or this tool runs: 1 to 20. */
 int test_slowness(void);
+/* WEFT_TEST_HTTP=2: tests of the client play over HTTP/2, through a gate (gate.h). */
+bool test_is_over_h2(void);
+/* Why a test or a case of the program "suite/name" is not played so, from tests/over_h2.tsv. */
+const char *test_not_over_h2(const char *program, const char *name);
+/* A name in that table that the program does not have; NULL: there is none. */
+const char *test_not_over_h2_stray(const char *program, bool (*has)(const char *name));
+
 /* Under Valgrind, where everything is twenty times slower and io_uring is not used. */
 bool test_under_valgrind(void);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/client_int.h"
+#include "gate.h"
 #include "test.h"
 
 struct connection {
@@ -72,7 +73,7 @@ static int fake_dial(void *userdata, const weft_url *url, weft_stream **ret)
         return weft__fail(WEFT_EREFUSED, "connection refused");
     struct connection *connection = malloc(sizeof *connection);
     connection->fake = fake;
-    ASSERT_OK(weft_stream_pair(4096, ret, &connection->stream));
+    ASSERT_OK(gate_pair(&fake->group, 4096, ret, &connection->stream));
     fake->opened++;
     if (++fake->open > fake->most)
         fake->most = fake->open;
@@ -94,6 +95,5 @@ void fake_stop(struct fake *fake)
 
 void fake_serve(struct fake *fake, weft_client *client)
 {
-    client->dial = fake_dial;
-    client->dial_userdata = fake;
+    gate_dial(client, fake_dial, fake);
 }

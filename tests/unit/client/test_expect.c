@@ -6,6 +6,7 @@
 #include <weft.h>
 #include <weft/testing.h>
 
+#include "gate.h"
 #include "calls.h"
 #include "client/client_int.h"
 #include "test.h"
@@ -55,7 +56,7 @@ static int play(void *arg)
             got[n] = '\0';
             peer->body_came = weft_now();
         }
-        if (step->text != NULL)
+        if (step->text != NULL && !(test_is_over_h2() && strcasecmp(got, step->text) == 0))
             ASSERT_STR_EQ(got, step->text);
         if (weft_sleep(step->before) < 0)
             return 0;
@@ -70,7 +71,7 @@ static int dial(void *userdata, const weft_url *url, weft_stream **ret)
     struct peer *peer = userdata;
     (void)url;
     ASSERT_INT_LT(peer->n, 8);
-    int err = weft_stream_pair(4096, ret, &peer->streams[peer->n]);
+    int err = gate_pair(&peer->group, 4096, ret, &peer->streams[peer->n]);
     if (err == 0 && ++peer->n == 1)
         ASSERT_OK(weft_group_spawn(&peer->group, play, peer));
     return err;
@@ -87,8 +88,7 @@ static void begin(struct world *world, const struct step *steps, const weft_clie
     world->peer.steps = steps;
     ASSERT_OK(weft_group_init(&world->peer.group, NULL));
     ASSERT_OK(weft_client_new(options, &world->client));
-    world->client->dial = dial;
-    world->client->dial_userdata = &world->peer;
+    gate_dial(world->client, dial, &world->peer);
 }
 
 static void end(struct world *world)
@@ -176,7 +176,7 @@ VIRTUAL_TEST(expect_final_answer_stands_for_the_body)
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(BODY, .expect_continue = true)), 200);
     /* What the server waits for never came: the connection cannot be used again. */
     weft_client_pool_stats(world.client, &stats);
-    ASSERT_INT_EQ(stats.idle, 0);
+    ASSERT_INT_EQ(stats.idle, test_is_over_h2());
     ASSERT_INT_EQ(put(&world, WEFT_REQUEST(BODY, .expect_continue = true)), 200);
     end(&world);
 }

@@ -113,9 +113,12 @@ VIRTUAL_TEST(request_fields_keep_their_order_and_case)
     struct world world;
     begin(&world, good, 1, NULL);
     ASSERT_INT_EQ(request(&world, "GET", URL, WEFT_REQUEST(.headers = fields)), 200);
-    ASSERT_STR_EQ(world.wire.requests[0],
-                  "GET /x?y HTTP/1.1\r\nHost: example.org\r\nACCEPT: b/c\r\n"
-                  "Accept-Encoding: gzip, deflate, br, zstd\r\nUser-Agent: weft/" WEFT_VERSION
-                  "\r\nx-LOWER: 1\r\nX-Twice: a\r\nx-twice: b\r\n\r\n");
+    static const char sent[] =
+        "GET /x?y HTTP/1.1\r\nHost: example.org\r\nACCEPT: b/c\r\n"
+        "Accept-Encoding: gzip, deflate, br, zstd\r\nUser-Agent: weft/" WEFT_VERSION
+        "\r\nx-LOWER: 1\r\nX-Twice: a\r\nx-twice: b\r\n\r\n";
+    if (!test_is_over_h2())
+        ASSERT_STR_EQ(world.wire.requests[0], sent);
+    ASSERT_INT_EQ(strcasecmp(world.wire.requests[0], sent), 0);
     end(&world);
 }

@@ -217,7 +217,7 @@ static void begin_coded(struct world *world)
 VIRTUAL_TEST(coded_body_is_cancelled_anywhere)
 {
     bool succeeded = false;
-    for (uint64_t k = 1; k < 40; k++) {
+    for (uint64_t k = 1; k < 120 && !succeeded; k++) {
         struct world world;
         weft_scope scope;
         begin_coded(&world);

@@ -48,7 +48,9 @@ static void check_status(size_t i)
     begin(&world, &answer, 1, NULL);
     ASSERT_OK(weft_client_get(world.client, URL, NULL, &response));
     ASSERT_INT_EQ(weft_response_status(response), statuses[i].status);
-    ASSERT_STR_EQ(weft_response_reason(response), statuses[i].reason);
+    /* HTTP/2 has no reason phrases. */
+    ASSERT_STR_EQ(weft_response_reason(response),
+                  test_is_over_h2() ? weft_status_reason(statuses[i].status) : statuses[i].reason);
     ASSERT(!(weft_response_is_informational(response)));
     ASSERT_INT_EQ(weft_response_is_success(response), statuses[i].success);
     ASSERT_INT_EQ(weft_response_is_redirect(response), statuses[i].redirect);
@@ -104,7 +106,10 @@ VIRTUAL_TEST(fields_of_a_response_keep_their_order_case_and_repeats)
     const weft_headers *headers = weft_response_headers(response);
     ASSERT_INT_EQ(weft_headers_count(headers), 5);
     for (size_t i = 0; i < 5; i++) {
-        ASSERT_STR_EQ(weft_headers_at(headers, i).name, expected[i].name);
+        const char *name = weft_headers_at(headers, i).name;
+        if (!test_is_over_h2())
+            ASSERT_STR_EQ(name, expected[i].name);
+        ASSERT_INT_EQ(strcasecmp(name, expected[i].name), 0);
         ASSERT_STR_EQ(weft_headers_at(headers, i).value, expected[i].value);
     }
     ASSERT_STR_EQ(weft_response_header(response, "x-b"), "1");

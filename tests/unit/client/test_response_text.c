@@ -6,6 +6,7 @@
 #include <weft.h>
 #include <weft/testing.h>
 
+#include "gate.h"
 #include "client/client_int.h"
 #include "test.h"
 
@@ -53,7 +54,7 @@ static int dial(void *userdata, const weft_url *url, weft_stream **ret)
     weft_stream *near;
     (void)url;
     peer->world = userdata;
-    int err = weft_stream_pair(4096, &near, &peer->stream);
+    int err = gate_pair(&peer->world->group, 4096, &near, &peer->stream);
     if (err < 0) {
         free(peer);
         return err;
@@ -79,8 +80,7 @@ static void begin(struct world *world, const char *type, const char *body, size_
     *world = (struct world){.head = head, .body = body, .len = len, .piece = 1};
     ASSERT_OK(weft_group_init(&world->group, WEFT_GROUP(.name = "server")));
     ASSERT_OK(weft_client_new(NULL, &world->client));
-    world->client->dial = dial;
-    world->client->dial_userdata = world;
+    gate_dial(world->client, dial, world);
 }
 
 static void end(struct world *world)
@@ -210,8 +210,7 @@ VIRTUAL_TEST(encoding_of_the_client_and_of_the_call_is_for_those_who_do_not_say)
     ASSERT_STR_EQ(weft_response_text(response, NULL), "h\xc3\xa9");
     weft_response_free(response);
     ASSERT_OK(weft_client_new(WEFT_CLIENT(.default_encoding = "windows-1252"), &client));
-    client->dial = dial;
-    client->dial_userdata = &world;
+    gate_dial(client, dial, &world);
     ASSERT_OK(weft_client_get(client, URL, NULL, &response));
     ASSERT_STR_EQ(weft_response_encoding(response), "windows-1252");
     ASSERT_STR_EQ(weft_response_text(response, NULL), "h\xc3\xa9");
@@ -530,7 +529,7 @@ static int read_in_every_way(struct world *world)
 VIRTUAL_TEST(pieces_survive_every_failed_allocation)
 {
     bool succeeded = false;
-    for (uint64_t k = 1; k < 150 && !succeeded; k++) {
+    for (uint64_t k = 1; k < 300 && !succeeded; k++) {
         struct world world;
         begin(&world, "text/plain; charset=latin-1", POEM, sizeof POEM - 1);
         world.piece = 20;

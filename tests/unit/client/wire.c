@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/client_int.h"
+#include "gate.h"
 #include "test.h"
 
 struct connection {
@@ -82,7 +83,7 @@ static int dial(void *userdata, const weft_url *url, weft_stream **ret)
     struct connection *connection = malloc(sizeof *connection);
     weft_stream *near;
     connection->wire = wire;
-    int err = weft_stream_pair(4096, &near, &connection->stream);
+    int err = gate_pair(&wire->group, 4096, &near, &connection->stream);
     if (err < 0) {
         free(connection);
         return err;
@@ -117,6 +118,5 @@ void wire_stop(struct wire *wire)
 
 void wire_serve(struct wire *wire, weft_client *client)
 {
-    client->dial = dial;
-    client->dial_userdata = wire;
+    gate_dial(client, dial, wire);
 }
