@@ -336,9 +336,9 @@ WEFT_API int weft_client_request(weft_client *client, const char *method, const 
  * cancels the function and waits until it has returned.  Until then functions, their userdata and
  * body_stream are in use, nothing else of the options is.  If the body fails, the stream is reset
  * and reading the response fails with that error.  A read waits for read_timeout since the last
- * progress in either direction, the body for write_timeout, but not while something of the response
- * waits to be read.  Before the head, and in weft_client_request(), an answer may take any time
- * while the body goes.  In plain code the body goes on while the thread waits in any call of the
+ * progress in either direction, the body for write_timeout, but not while the server cannot go on
+ * because its response is not read.  Before the head, and in weft_client_request(), an answer may
+ * take any time while the body goes, at any speed.  In plain code the body goes on while the thread waits in any call of the
  * library, and stands still between calls.  The function must not free the response itself.
  *
  * Suspends: yes, like weft_client_request().

@@ -60,8 +60,8 @@ static int wait_room_in_call(struct weft__light *light)
 }
 
 /*
- * A server that has to be read before it reads is no reason to give up: the time counts from when
- * the caller has last taken something, and not while there is something for him to take.
+ * A server that cannot write before it is read, and reads no further meanwhile, is no reason to
+ * give up: the time counts from when the caller has last taken something.
  */
 static int wait_room_beside(struct weft__light *light)
 {
@@ -69,7 +69,7 @@ static int wait_room_beside(struct weft__light *light)
     do {
         light->taken = false;
         err = weft__h2_wait(&light->upload->room, light->conn.write_timeout, "HTTP/2 window");
-    } while (err == -ETIMEDOUT && (light->taken || weft__h2_left(light) > 0));
+    } while (err == -ETIMEDOUT && (light->taken || weft__h2_is_full(light->stream)));
     return err;
 }
 
@@ -217,10 +217,14 @@ static int run(void *arg)
     return 0;
 }
 
-/* It runs the caller's function, and belongs where his background tasks do. */
+/*
+ * It runs the caller's function, and belongs where his background tasks do; when these are being
+ * ended, one of them may still have something to say.
+ */
 static int begin(struct weft__light *light, struct weft__call *call)
 {
-    struct weft_task *self = weft__self();
+    struct weft__loop *loop = weft__self()->loop;
+    struct weft__group *group = loop->background;
     struct weft__h2_upload *upload = weft__calloc(1, sizeof *upload);
     if (upload == NULL)
         return weft__fail_nomem();
@@ -232,8 +236,9 @@ static int begin(struct weft__light *light, struct weft__call *call)
         upload->deadline = call->started + upload->total;
     weft__sending_init(&upload->sending, call);
     light->upload = upload;
-    int err = weft__group_spawn(self->loop->background, run, upload,
-                                WEFT_SPAWN(.name = "HTTP/2 upload"), NULL);
+    if (group->scope.cancelled)
+        group = &loop->own_background;
+    int err = weft__group_spawn(group, run, upload, WEFT_SPAWN(.name = "HTTP/2 upload"), NULL);
     if (err < 0) {
         light->upload = NULL;
         weft__free(upload);
@@ -303,6 +308,13 @@ int weft__h2_upload_detach(struct weft__light *light, struct weft__call *call)
     return 0;
 }
 
+/* Of the child of a fork nothing can be waited for; a function that does this cannot wait either. */
+static bool can_wait_for(const struct weft__h2_upload *upload)
+{
+    const struct weft_task *self = weft__self();
+    return upload->task != self && !self->loop->forked;
+}
+
 static void wait_for_end(struct weft__h2_upload *upload)
 {
     struct weft_task *self = weft__self();
@@ -312,23 +324,22 @@ static void wait_for_end(struct weft__h2_upload *upload)
         weft__park(self, &wait);
 }
 
-/* Of the child of a fork nothing can be waited for; a function that does this cannot wait either. */
 void weft__h2_upload_end(struct weft__light *light)
 {
     struct weft__h2_upload *upload = light->upload;
-    const struct weft_task *self = weft__self();
     if (upload == NULL)
         return;
     upload->given_up = true;
     if (light->uploading != NULL)
         weft_scope_cancel(light->uploading, "nobody waits for the answer any more");
-    if (!upload->over && (upload->task == self || self->loop->forked)) {
+    if (!upload->over && !can_wait_for(upload)) {
         upload->light = NULL;
         light->upload = NULL;
         light->uploading = NULL;
         return;
     }
-    wait_for_end(upload);
+    if (!upload->over)
+        wait_for_end(upload);
     light->upload = NULL;
     upload_free(upload);
 }

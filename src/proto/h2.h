@@ -157,6 +157,8 @@ void weft__h2_consume(struct weft__h2_stream *stream, size_t len);
 void weft__h2_put_into(struct weft__h2_stream *stream, void *data, size_t len);
 size_t weft__h2_take(struct weft__h2_stream *stream);
 size_t weft__h2_unread(const struct weft__h2_stream *stream);
+/* So much is unread that the peer may send no more before it is read. */
+bool weft__h2_is_full(const struct weft__h2_stream *stream);
 /* The response is whole; there may be unread data. */
 bool weft__h2_is_ended(const struct weft__h2_stream *stream);
 /* It counts no more: whole in both directions, failed or reset. */

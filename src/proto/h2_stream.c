@@ -497,6 +497,12 @@ size_t weft__h2_unread(const struct weft__h2_stream *stream)
     return stream->recv.len + stream->into_len;
 }
 
+/* nghttp2 keeps less than half of a window back. */
+bool weft__h2_is_full(const struct weft__h2_stream *stream)
+{
+    return weft__h2_unread(stream) >= stream->window / 2;
+}
+
 bool weft__h2_is_ended(const struct weft__h2_stream *stream)
 {
     return stream->ended;

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <weft/testing.h>
+
 #include "duplex.h"
 #include "fault.h"
 
@@ -21,6 +23,25 @@ VIRTUAL_TEST(h2_duplex_server_that_takes_nothing_is_given_up)
     ASSERT_ERR((int)weft_response_read(response, data, sizeof data), WEFT_EWRITE_TIMEOUT);
     ASSERT_INT_GE(weft_now() - began, WEFT_SEC(2));
     ASSERT_INT_LE(weft_now() - began, WEFT_SEC(4));
+    weft_response_free(response);
+    world_end(&world);
+}
+
+/* A few bytes that nobody reads are no reason for a server to take nothing. */
+VIRTUAL_TEST(h2_duplex_server_that_takes_nothing_is_given_up_though_nobody_reads)
+{
+    static const struct h2_act acts[] = {
+        {.early = true, .body = 1000, .unended = true, .deaf = true}};
+    struct source source = {.size = UINT64_MAX};
+    WORLD(acts, .write_timeout = WEFT_SEC(2));
+    weft_response *response;
+    static char data[4096];
+    ASSERT_OK(world_stream(&world, &source, &response));
+    ASSERT_OK(weft_sleep(WEFT_SEC(5)));
+    source.gone = true;
+    ASSERT_INT_EQ(world.fake.resets, 1);
+    ASSERT_INT_EQ(weft_response_read(response, data, sizeof data), 1000);
+    ASSERT_ERR((int)weft_response_read(response, data, sizeof data), WEFT_EWRITE_TIMEOUT);
     weft_response_free(response);
     world_end(&world);
 }
@@ -324,6 +345,46 @@ VIRTUAL_TEST(h2_duplex_close_that_drains_waits_for_both)
     world_end(&world);
 }
 
+struct parting {
+    weft_client *client;
+    int err;
+};
+
+static int say_goodbye(void *arg)
+{
+    struct parting *parting = arg;
+    struct source source = {.size = 1000, .takes = WEFT_MS(1)};
+    weft_response *response;
+    weft_scope scope;
+    weft_sleep(WEFT_FOREVER);
+    weft_scope_enter_shield(&scope, WEFT_SEC(5));
+    parting->err =
+        weft_client_post(parting->client, "/",
+                         WEFT_REQUEST(.body_reader = give, .body_userdata = &source), &response);
+    if (parting->err == 0)
+        weft_response_free(response);
+    return weft_scope_exit(&scope, 0);
+}
+
+static int leave_task(void *arg)
+{
+    return weft_background_spawn(say_goodbye, arg, NULL);
+}
+
+/* What is shielded from the end of a run may still be said with a body. */
+TEST(h2_duplex_body_of_a_task_that_is_being_ended_is_sent)
+{
+    static const struct h2_act acts[] = {{.kind = H2_MIRROR}};
+    struct parting parting = {.err = -1};
+    ASSERT_OK(weft_yield());
+    WORLD(acts, .http2 = true);
+    parting.client = world.client;
+    ASSERT_OK(weft_run(leave_task, &parting));
+    ASSERT_OK(parting.err);
+    weft_client_free(world.client);
+    h2_fake_stop(&world.fake);
+}
+
 struct late {
     weft_client *client;
     weft_response *response;
@@ -450,5 +511,11 @@ TEST_WITH(h2_duplex_survives_every_fault, .limit_s = 120)
 
 TEST_WITH(h2_duplex_in_plain_code_survives_every_fault, .limit_s = 120)
 {
-    FAULTS(all_at_once, NULL, .plain = true, .any_error = true);
+    FAULTS(all_at_once, NULL, .plain = true, .any_error = true, .max_cases = 150);
+}
+
+/* Whoever has its turn first: the upload may begin when its call is over. */
+TEST_WITH(h2_duplex_ends_well_in_any_order, .limit_s = 60)
+{
+    ASSERT_OK(weft_testing_each_seed(test_under_valgrind() ? 5 : 100, all_at_once, NULL, NULL));
 }
