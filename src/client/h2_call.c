@@ -380,7 +380,7 @@ void weft__h2_fill(weft_response *response, struct weft__conn *conn)
     weft__headers_swap(&response->headers, weft__h2_headers(light->stream));
     if (weft__h2_is_ended(light->stream) && weft__h2_left(light) == 0)
         kind = WEFT__H1_NONE;
-    else if (response->content_length >= 0)
+    else if (response->content_length > 0) /* of 0 the end, or trailers, are still to come */
         kind = WEFT__H1_LENGTH;
     weft__h1_body_init(&response->body, kind, response->content_length, NULL);
 }

@@ -53,6 +53,36 @@ CONVERSATION(slow_reader_never_stalls_its_siblings)
     ASSERT(weft__h2_is_balanced(peer->h2));
 }
 
+/* What they leave unread is more than the connection's window: that is credited as it comes. */
+CONVERSATION(slow_readers_together_never_stall_another)
+{
+    enum { SLOW = 5, TOTAL = 256 * 1024 };
+    struct weft__h2_stream *slow[SLOW];
+    ASSERT_INT_GT(SLOW * WINDOW, peer->h2->options.connection_window);
+    for (int i = 0; i < SLOW; i++) {
+        slow[i] = peer_get(peer, "/slow");
+        peer_headers(peer, slow[i]->id, 0, STATUS_200);
+        peer_zeros(peer, slow[i]->id, 0, WINDOW);
+        ASSERT_OK(peer_feed(peer));
+    }
+    struct weft__h2_stream *fast = peer_get(peer, "/fast");
+    peer_headers(peer, fast->id, 0, STATUS_200);
+    for (size_t got = 0; got < TOTAL; got += PIECE) {
+        peer_zeros(peer, fast->id, 0, PIECE);
+        ASSERT_OK(peer_feed(peer));
+        weft__h2_consume(fast, unread(fast));
+    }
+    ASSERT_INT_EQ(weft__h2_stream_error(fast), 0);
+    for (int i = 0; i < SLOW; i++) {
+        ASSERT_INT_EQ(unread(slow[i]), WINDOW);
+        ASSERT_INT_EQ(updates_of(peer, slow[i]->id), 0);
+        weft__h2_stream_free(slow[i]);
+    }
+    weft__h2_stream_free(fast);
+    peer_fetch(peer);
+    ASSERT(weft__h2_is_balanced(peer->h2));
+}
+
 CONVERSATION(data_goes_where_its_owner_wants_it_while_nothing_is_unread)
 {
     char into[10000];
