@@ -34,7 +34,8 @@ typedef struct weft_serve_failure {
 
 typedef struct weft_serve_options {
     size_t size;
-    size_t max_connections;    /* served at once, the others wait in the kernel; default 1024 */
+    size_t max_connections;    /* served at once, the others wait in the kernel, but for one of
+                                  each listener where there are several; default 1024 */
     weft_tls *tls;             /* borrowed until weft_acceptor_free: connections are by TLS */
     int64_t handshake_timeout; /* of TLS; default 60 s */
     /* Told of what goes wrong; must not suspend. Default: nobody is told. */

@@ -141,21 +141,41 @@ static void no_room(void *arg, int err)
     tell(arg, WEFT_SERVE_ACCEPT, "", err);
 }
 
+/*
+ * A connection and a slot for it.  While there is no slot connections wait in the kernel; but of
+ * several listeners one to which nobody comes must not keep a slot from the others.
+ */
+static int accept_one(const struct accepter *accepter, weft_stream **ret)
+{
+    weft_acceptor *acceptor = accepter->acceptor;
+    bool several = acceptor->n_listeners > 1;
+    int err = several ? 0 : weft_semaphore_acquire(acceptor->slots);
+    if (err < 0)
+        return err;
+    err = weft_listener_accept(accepter->listener, ret);
+    if (err < 0 && !several)
+        weft_semaphore_release(acceptor->slots);
+    if (err < 0 || !several)
+        return err;
+    err = weft_semaphore_acquire(acceptor->slots);
+    if (err < 0)
+        weft_stream_free(*ret);
+    return err;
+}
+
 static int accept_task(void *arg)
 {
     const struct accepter *accepter = arg;
     weft_acceptor *acceptor = accepter->acceptor;
     for (;;) {
         weft_stream *stream;
-        int err = weft_semaphore_acquire(acceptor->slots);
-        if (err < 0)
-            return err;
-        err = weft_listener_accept(accepter->listener, &stream);
-        if (err == 0)
+        int err = accept_one(accepter, &stream);
+        if (err == 0) {
             err = start_conn(acceptor, stream);
-        if (err == 0)
-            continue;
-        weft_semaphore_release(acceptor->slots);
+            if (err == 0)
+                continue;
+            weft_semaphore_release(acceptor->slots);
+        }
         if (err != -ENOMEM)
             return err;
         no_room(acceptor, err);

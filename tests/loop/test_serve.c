@@ -197,6 +197,34 @@ TASK_TEST(serve_of_two_listeners_at_once)
     ASSERT_INT_EQ(world.n_served, 2);
 }
 
+/* The one to which nobody comes does not keep the only slot. */
+TASK_TEST(serve_of_two_listeners_has_one_limit)
+{
+    struct world world = {.result = 1};
+    weft_listener *listeners[2];
+    weft_group group, clients;
+    ASSERT_OK(weft_acceptor_new(echo, &world, WEFT_SERVE(.max_connections = 1), &world.acceptor));
+    for (int i = 0; i < 2; i++) {
+        ASSERT_OK(weft_listen("127.0.0.1", 0, NULL, &listeners[i]));
+        ASSERT_OK(weft_acceptor_add(world.acceptor, listeners[i]));
+    }
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_group_spawn(&group, run_it, &world));
+    for (int i = 3; i >= 0; i--) {
+        world.port = weft_listener_port(listeners[i % 2]);
+        ASSERT_OK(dial_and_echo(&world));
+    }
+    ASSERT_OK(weft_group_init(&clients, NULL));
+    for (int i = 0; i < 12; i++) {
+        world.port = weft_listener_port(listeners[i % 2]);
+        ASSERT_OK(weft_group_spawn(&clients, dial_and_echo, &world));
+    }
+    ASSERT_OK(weft_group_wait(&clients));
+    finish(&world, &group, WEFT_SEC(5));
+    ASSERT_INT_EQ(world.n_served, 16);
+    ASSERT_INT_EQ(world.n_most, 1);
+}
+
 /* ---- the end ---- */
 
 TASK_TEST(serve_stopped_lets_handlers_end_within_the_grace)
