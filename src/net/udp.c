@@ -282,22 +282,45 @@ static int64_t end(weft_udp *udp, bool *in_call, int64_t result)
     return result;
 }
 
+/* item: what was to be sent; NULL: something was to be received. */
+static int fail_call(const weft_udp *udp, const weft_datagram *item, int err)
+{
+    char peer[WEFT_ADDRESS_TEXT_MAX] = "";
+    weft_address address = {.len = 0};
+    struct sockaddr_storage storage = {0};
+    socklen_t len = sizeof storage;
+    if (item != NULL)
+        address = item->address;
+    if (address.len == 0 &&
+        weft__sys_getpeername(udp->endpoint.fd.fd, (struct sockaddr *)&storage, &len) == 0) {
+        weft__address_set(&address, &storage, len);
+        unmap(&address);
+    }
+    if (address.len > 0)
+        weft_address_format(&address, peer, sizeof peer);
+    if (item != NULL)
+        return weft__fail_with(err, "send a datagram of %zu bytes%s%s", item->len,
+                               peer[0] != '\0' ? " to " : "", peer);
+    return weft__fail_with(err, "receive a datagram%s%s", peer[0] != '\0' ? " from " : "", peer);
+}
+
 /* After a system call that failed with err: 0 to try again, or what the call returns. */
-static int after(weft_udp *udp, struct weft__op *op, uint32_t events, int err, const char *what)
+static int after(weft_udp *udp, struct weft__op *op, uint32_t events, int err,
+                 const weft_datagram *item)
 {
     if (udp->closed)
         return WEFT_ECLOSED;
     if (err == -EINTR)
         return 0;
     if (err != -EAGAIN)
-        return weft__fail_with(err, "%s", what);
+        return fail_call(udp, item, err);
     op->kind = WEFT__OP_POLL;
     op->fd = &udp->endpoint.fd;
     op->flags = events;
     int64_t n = weft__op_run(op, WEFT_FOREVER);
     if (n == -ECANCELED)
         return udp->closed ? WEFT_ECLOSED : weft__cancel_error(weft__self());
-    return n < 0 ? weft__fail_with((int)n, "%s", what) : 0;
+    return n < 0 ? fail_call(udp, item, (int)n) : 0;
 }
 
 /* ---- receiving ---- */
@@ -368,7 +391,7 @@ int64_t weft_udp_receive_many(weft_udp *udp, weft_datagram *items, size_t n)
     if (result < 0)
         return result;
     while ((result = receive_all(udp, items, n)) < 0) {
-        result = after(udp, &udp->receiving, POLLIN, (int)result, what);
+        result = after(udp, &udp->receiving, POLLIN, (int)result, NULL);
         if (result < 0)
             break;
     }
@@ -392,7 +415,7 @@ static int64_t receive(weft_udp *udp, void *data, size_t size, weft_address *ret
             return end(udp, &udp->in_receive, n);
         }
         len = sizeof from;
-        result = after(udp, &udp->receiving, POLLIN, -errno, what);
+        result = after(udp, &udp->receiving, POLLIN, -errno, NULL);
         if (result < 0)
             return end(udp, &udp->in_receive, result);
     }
@@ -455,7 +478,7 @@ int64_t weft_udp_send_many(weft_udp *udp, const weft_datagram *items, size_t n)
             done += (size_t)result;
             continue;
         }
-        result = after(udp, &udp->sending, POLLOUT, (int)result, what);
+        result = after(udp, &udp->sending, POLLOUT, (int)result, &items[done]);
         if (result < 0)
             break;
     }
