@@ -215,7 +215,9 @@ static int fail_start(const struct weft__launch *launch, int err,
                       const struct weft__child_failure *failure)
 {
     const char *name = launch->argv[launch->options.shell ? 2 : 0];
-    switch (err == -failure->error ? failure->step : STEP_STDIO) {
+    switch (err == -failure->error ? failure->step : STEP_EXEC) {
+    case STEP_STDIO:
+        return weft__fail_with(err, "start '%.64s' with its stdin, stdout or stderr", name);
     case STEP_CWD:
         return weft__fail_with(err, "start '%.64s' in folder '%.256s'", name, launch->options.cwd);
     case STEP_GROUP:

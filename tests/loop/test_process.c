@@ -220,6 +220,7 @@ TEST(process_that_cannot_start_says_why)
     ASSERT_ERR(
         weft_process_start(WEFT_ARGV("true"), WEFT_PROCESS(.out = WEFT_STDIO_FD(999)), &process),
         -EBADF);
+    ASSERT_STR_HAS(weft_error_message(), "start 'true' with its stdin, stdout or stderr");
     ASSERT_ERR(weft_process_start(WEFT_ARGV("true"),
                                   WEFT_PROCESS(.pass_fds = (const int[]){1}, .n_pass_fds = 1),
                                   &process),
