@@ -202,8 +202,11 @@ static size_t first_end(const weft_reader *reader, const char *const *separators
     return end;
 }
 
-/* The length of the record up to and with the separator; 0 at the end without one. */
-static int64_t find(weft_reader *reader, const char *const *separators)
+/*
+ * The length of the record up to and with the separator; 0 at the end without one.  may_lack: what
+ * the end leaves is a record too, so that one as long as it may be is looked behind.
+ */
+static int64_t find(weft_reader *reader, const char *const *separators, bool may_lack)
 {
     size_t looked = 0;
     for (;;) {
@@ -211,7 +214,7 @@ static int64_t find(weft_reader *reader, const char *const *separators)
         if (end != 0 && end <= reader->max)
             return (int64_t)end;
         looked = reader->len;
-        if (looked >= reader->max)
+        if (looked > reader->max || (looked == reader->max && !may_lack))
             return weft__fail(WEFT_ETOO_LONG,
                               "a line or record of the %s stream is longer than %zu bytes",
                               reader->stream->ops.name, reader->max);
@@ -229,7 +232,7 @@ int64_t weft_reader_read_until_any(weft_reader *reader, const char *const *separ
     if (empty)
         return weft__fail(-EINVAL, "weft_reader_read_until with an empty separator");
     take_back(reader);
-    int64_t len = find(reader, separators);
+    int64_t len = find(reader, separators, false);
     if (len < 0)
         return len;
     if (len > 0)
@@ -275,7 +278,7 @@ int64_t weft_reader_read_line(weft_reader *reader, char **ret)
 {
     take_back(reader);
     static const char *const newline[] = {"\n", NULL};
-    int64_t len = find(reader, newline);
+    int64_t len = find(reader, newline, true);
     if (len == 0)
         len = (int64_t)reader->len;
     return len > 0 ? lend(reader, (size_t)len, ret) : len;

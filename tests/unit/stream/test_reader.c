@@ -95,6 +95,20 @@ VIRTUAL_TEST(reader_line_of_exactly_the_maximum_is_read)
     end_source(&source);
 }
 
+VIRTUAL_TEST(reader_last_line_of_exactly_the_maximum_is_read)
+{
+    char *line;
+    struct source source = source_of("1234567\n12345678", 16, 8);
+    ASSERT_INT_EQ(weft_reader_read_line(source.reader, &line), 8);
+    ASSERT_INT_EQ(weft_reader_read_line(source.reader, &line), 8);
+    ASSERT_STR_EQ(line, "12345678");
+    ASSERT_INT_EQ(weft_reader_read_line(source.reader, &line), 0);
+    end_source(&source);
+    source = source_of("123456789", 9, 8);
+    ASSERT_ERR((int)weft_reader_read_line(source.reader, &line), WEFT_ETOO_LONG);
+    end_source(&source);
+}
+
 VIRTUAL_TEST(reader_default_maximum_is_that_of_the_table)
 {
     size_t len = WEFT__LIMIT_STREAM_LINE + 1;
