@@ -19,7 +19,7 @@
 
 #include "base/alloc.h"
 
-enum { SQ_ENTRIES = 256, CQ_ENTRIES = 4096, OPCODES = 64 };
+enum { SQ_ENTRIES = 256, CQ_ENTRIES = 4096, OPCODES = 64, MESSAGE_MAX = 4096 };
 
 #ifndef IORING_SETUP_DEFER_TASKRUN
 #define IORING_SETUP_DEFER_TASKRUN (1U << 13)
@@ -115,6 +115,8 @@ static void prepare(struct io_uring_sqe *sqe, struct weft__op *op)
     switch (op->kind) {
     case WEFT__OP_RECV:
         io_uring_prep_recv(sqe, op->fd->fd, op->data, op->len, 0);
+        if (!op->fd->maybe_readable)
+            sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
         break;
     case WEFT__OP_SEND:
         /* WAITALL: the kernel goes on after a short send. */
@@ -197,6 +199,15 @@ static bool retry_as_file(struct weft__loop *loop, struct weft__op *op)
     return true;
 }
 
+/*
+ * A message that came alone is mostly answered before the next one comes: to try to receive that
+ * first would be in vain.  The kernel finds what is there all the same.
+ */
+static void note_received(struct weft__op *op, int result)
+{
+    op->fd->maybe_readable = result <= 0 || result > MESSAGE_MAX || (size_t)result == op->len;
+}
+
 static void complete(struct weft__loop *loop, struct weft__op *op, int result)
 {
     VALGRIND_MAKE_MEM_DEFINED(op->data, op->kind == WEFT__OP_RECV && result > 0 ? result : 0);
@@ -232,6 +243,8 @@ static void complete(struct weft__loop *loop, struct weft__op *op, int result)
         weft__op_finish(op, result < 0 ? result : (int64_t)op->len);
         return;
     }
+    if (op->kind == WEFT__OP_RECV)
+        note_received(op, result);
     /* Interrupted by our cancellation, not by a signal. */
     if (result == -EINTR)
         result = -ECANCELED;

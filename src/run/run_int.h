@@ -242,7 +242,7 @@ struct weft__fd {
     struct weft__op *writer; /* epoll: waiting for EPOLLOUT */
     int fd;
     bool registered;     /* epoll: edge-triggered, once */
-    bool maybe_readable; /* epoll: no EAGAIN since the last event */
+    bool maybe_readable; /* epoll: no EAGAIN since the last event; io_uring: see note_received */
     bool maybe_writable;
     bool unsure; /* epoll: a short read does not tell that nothing is left */
 };
