@@ -606,6 +606,9 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
     }
     call.was_secure = strcmp(weft_url_scheme(call.url), "https") == 0;
     err = weft__client_pool(client, &call.pool);
+    /* One that is closed is there as long as its connections are. */
+    if (err == 0 && call.pool->closed)
+        err = weft__fail_code(WEFT_ECLIENT_CLOSED);
     if (err < 0) {
         weft__fail_prefix(err, "%s %s", method, weft_url_redacted(call.url));
     } else {

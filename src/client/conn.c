@@ -121,14 +121,13 @@ static int io_error(struct weft__conn *conn, int err, int broken, int timed_out,
         return err;
     if (conn->pool != NULL && conn->pool->aborted)
         return weft__fail_code(WEFT_ECLIENT_CLOSED);
-    weft__conn_peer(conn, peer);
     if (err == timed_out)
         return weft__fail(timed_out, "%s after %.6g s (%s)", weft_error_text(timed_out),
-                          (double)timeout * 1e-9, peer);
+                          (double)timeout * 1e-9, weft__conn_peer(conn, peer));
     weft_error_family family = weft_error_get_family(err);
     if (family == WEFT_FAMILY_SYSTEM || family == WEFT_FAMILY_RUNTIME)
         return weft__fail(broken, "%s: %s (%s)", weft_error_text(broken), weft_error_text(err),
-                          peer);
+                          weft__conn_peer(conn, peer));
     return err;
 }
 

@@ -106,6 +106,51 @@ VIRTUAL_TEST(h2_reset_of_a_connection_is_told_as_over_http1)
     end(&world);
 }
 
+/* A mock speaks HTTP/1.1. */
+static int answer(const weft_mock_request *request, weft_mock_reply *reply, void *userdata)
+{
+    (void)request;
+    (void)userdata;
+    return weft_mock_reply_text(reply, 200, "x");
+}
+
+VIRTUAL_TEST(h2_sentence_of_a_transport_that_fails_is_kept)
+{
+    weft_transport *mock;
+    ASSERT_OK(weft_mock_new(answer, NULL, &mock));
+    ASSERT_INT_LT(get_once(WEFT_CLIENT(.transport = mock, .http1 = WEFT_OFF), "http://h/", NULL),
+                  0);
+    ASSERT_STR_HAS(weft_error_message(), "GET http://h/: ");
+    ASSERT_STR_HAS(weft_error_message(), "HTTP version 2.0 is not supported");
+    weft_transport_free(mock);
+}
+
+static int count_request(void *userdata, const weft_request_event *event)
+{
+    (void)event;
+    ++*(int *)userdata;
+    return 0;
+}
+
+VIRTUAL_TEST(h2_closed_client_refuses_before_any_hook_while_connections_end)
+{
+    static const struct h2_act acts[] = {{.body = 1}};
+    int requests = 0;
+    const weft_hooks hooks = {
+        .size = sizeof hooks, .on_request = count_request, .userdata = &requests};
+    struct world world;
+    h2_fake_start(&world.fake, acts, 1);
+    ASSERT_OK(weft_client_new(
+        WEFT_CLIENT(.base_url = "http://h/", .http1 = WEFT_OFF, .hooks = &hooks), &world.client));
+    h2_fake_serve(&world.fake, world.client);
+    ASSERT_INT_EQ(get(&world, "/"), 200);
+    ASSERT_OK(weft_client_close(world.client, WEFT_CLOSE_DRAIN));
+    ASSERT_ERR(get(&world, "/"), WEFT_ECLIENT_CLOSED);
+    ASSERT_STR_EQ(weft_error_message(), "GET http://h/: the client is closed");
+    ASSERT_INT_EQ(requests, 1);
+    end(&world);
+}
+
 /* ---- a stream is given, and its connection ends before the call has its turn ---- */
 
 struct job {
