@@ -641,7 +641,7 @@ static int run_serve(void *arg)
     return 0;
 }
 
-static void connect_lanes(struct gate *gate)
+static int connect_lanes(struct gate *gate)
 {
     for (struct lane *lane = gate->lanes; lane != NULL; lane = lane->next) {
         if (lane->server != NULL)
@@ -649,9 +649,18 @@ static void connect_lanes(struct gate *gate)
         struct guest *guest = malloc(sizeof *guest);
         ASSERT(guest != NULL);
         *guest = (struct guest){.serve = gate->serve, .arg = gate->arg};
-        ASSERT_OK(connect_lane(lane, 64 * 1024, &guest->stream));
-        ASSERT_OK(weft_group_spawn(gate->group, run_serve, guest));
+        int err = connect_lane(lane, 64 * 1024, &guest->stream);
+        if (err == 0) {
+            err = weft_group_spawn(gate->group, run_serve, guest);
+            if (err < 0)
+                weft_stream_free(guest->stream);
+        }
+        if (err < 0) {
+            free(guest);
+            return err;
+        }
     }
+    return 0;
 }
 
 static int from_client(struct gate *gate)
@@ -664,8 +673,9 @@ static int from_client(struct gate *gate)
             return n < 0 ? (int)n : -EPIPE;
         if (nghttp2_session_mem_recv(gate->session, data, (size_t)n) < 0)
             return -EPROTO;
-        connect_lanes(gate);
-        err = flush(gate);
+        err = connect_lanes(gate);
+        if (err == 0)
+            err = flush(gate);
     }
     return err;
 }

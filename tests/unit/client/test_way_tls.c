@@ -25,6 +25,9 @@
 #define SAFELY    "https://kim:secret@proxy:3128"
 #define CLOSE     ((const weft_pair[]){{"Connection", "close"}, {NULL, NULL}})
 
+#undef WEFT_CLIENT
+#define WEFT_CLIENT(...) WEFT_OPTIONS(weft_client_options, .http2 = test_is_over_h2(), __VA_ARGS__)
+
 static weft_client *client_of(const weft_client_options *options)
 {
     weft_client *client;

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "certs.h"
+#include "gate.h"
+#include "h2_fake.h"
 #include "test.h"
 #include "tls/tls_int.h"
 
@@ -127,12 +129,40 @@ static void socks_tunnel(weft_stream *stream)
     weft_stream_free(far);
 }
 
+static bool has_digest(const char *head)
+{
+    return strstr(head, "Proxy-Authorization: Digest") != NULL;
+}
+
+/* Until it ends, or becomes a tunnel. */
+static int answer_all(weft_stream *stream, void *arg)
+{
+    struct party *party = arg;
+    for (;;) {
+        size_t len = take_head(party, stream);
+        if (len == 0)
+            return 0;
+        const char *head = party->log + party->log_len - len;
+        const char *answer = party->answer;
+        if (party->asks && !has_digest(head))
+            answer = "HTTP/1.1 407 Who\r\nProxy-Authenticate: Digest realm=\"r\", nonce=\"n\", "
+                     "qop=\"auth\"\r\nContent-Length: 0\r\n\r\n";
+        if (answer == NULL && strncmp(head, "CONNECT ", 8) == 0) {
+            tunnel(stream, head);
+            return 0;
+        }
+        if (answer == NULL)
+            answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        if (weft_sleep(party->takes) < 0 || send_text(stream, answer) < 0)
+            return 0;
+    }
+}
+
 static int serve_guest(void *arg)
 {
     struct guest *guest = arg;
     struct party *party = guest->party;
     weft_stream *stream = guest->stream;
-    size_t len = 1;
     free(guest);
     if (party->silent) {
         weft_sleep(WEFT_FOREVER);
@@ -142,22 +172,17 @@ static int serve_guest(void *arg)
     int err = party->tls != NULL ? weft_tls_accept(party->tls, stream, &stream) : 0;
     if (err < 0)
         return 0;
+    const char *alpn = party->tls != NULL ? weft_tls_alpn(stream) : NULL;
+    if (alpn != NULL && strcmp(alpn, "h2") == 0) {
+        party->by_h2++;
+        if (party->fake != NULL)
+            return h2_fake_converse(party->fake, stream);
+        return gate_serve(&party->world->group, stream, answer_all, party);
+    }
     if (party->socks)
         socks_tunnel(stream);
-    while (len > 0 && !party->socks) {
-        len = take_head(party, stream);
-        if (len == 0)
-            break;
-        const char *head = party->log + party->log_len - len;
-        if (party->answer == NULL && strncmp(head, "CONNECT ", 8) == 0) {
-            tunnel(stream, head);
-            break;
-        }
-        if (send_text(stream, party->answer != NULL
-                                  ? party->answer
-                                  : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") < 0)
-            break;
-    }
+    else
+        answer_all(stream, party);
     weft_stream_close(stream);
     weft_stream_free(stream);
     return 0;
@@ -214,6 +239,7 @@ void tls_world_make(struct tls_world *world)
         party->world = world;
         party->host = hosts[i];
         party->port = i == PARTY_PROXY ? 3128 : 443;
+        party->h2 = i != PARTY_PROXY && test_is_over_h2();
         party->cert = i == PARTY_PROXY ? NULL : tls_world_cert(hosts[i], san);
     }
 }
@@ -222,6 +248,7 @@ void tls_world_start(struct tls_world *world)
 {
     static const char *const addresses[][2] = {
         {"10.0.0.2", NULL}, {"10.0.0.3", NULL}, {"10.0.0.9", NULL}};
+    static const char *const both[] = {"h2", "http/1.1", NULL};
     ASSERT_OK(weft_testing_network_new(NULL, &world->net));
     ASSERT_OK(weft_group_init(&world->group, NULL));
     present = world;
@@ -230,7 +257,8 @@ void tls_world_start(struct tls_world *world)
         ASSERT_OK(weft_testing_host_add(world->net, party->host,
                                         WEFT_TESTING_NAME(.addresses = addresses[i])));
         if (party->cert != NULL && party->tls == NULL)
-            ASSERT_OK(weft_tls_new_server(WEFT_TLS(.cert_file = party->cert), &party->tls));
+            ASSERT_OK(weft_tls_new_server(
+                WEFT_TLS(.cert_file = party->cert, .alpn = party->h2 ? both : NULL), &party->tls));
         if (party->tls != NULL)
             SSL_CTX_set_info_callback(party->tls->ctx, note_handshake);
         ASSERT_OK(weft_group_spawn(&world->group, serve_there, party));

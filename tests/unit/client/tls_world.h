@@ -3,7 +3,8 @@
  * tunnels.
  *
  * "origin.example" and "other.example" listen on port 443, "proxy" on port 3128.  They answer
- * every request by 200 "ok", or what answer says, and note what they see.
+ * every request by 200 "ok", or what answer says, and note what they see.  With WEFT_TEST_HTTP=2
+ * they speak HTTP/2.
  */
 #ifndef WEFT_TEST_TLS_WORLD_H
 #define WEFT_TEST_TLS_WORLD_H
@@ -18,11 +19,16 @@ struct party {
     const char *host;
     const char *cert; /* NULL: without TLS */
     weft_tls *tls;
-    const char *answer; /* NULL: 200 "ok" */
-    bool silent;        /* says nothing at all */
-    bool socks;         /* speaks SOCKS 5 and opens tunnels */
+    const char *answer;   /* NULL: 200 "ok" */
+    bool h2;              /* speaks HTTP/2 with who wants it */
+    struct h2_fake *fake; /* ... by the list of that one; NULL: through a gate, see gate.h */
+    int64_t takes;        /* before an answer */
+    bool asks;            /* a proxy that wants a digest before it opens a tunnel */
+    bool silent;          /* says nothing at all */
+    bool socks;           /* speaks SOCKS 5 and opens tunnels */
     uint16_t port;
     int connections;
+    int by_h2;     /* of them */
     int shaken;    /* handshakes that have succeeded */
     int resumed;   /* of them */
     int with_cert; /* of them, with a certificate of the client */
