@@ -5,6 +5,7 @@
 
 #include <weft.h>
 
+#include "certs.h"
 #include "test.h"
 #include "web.h"
 
@@ -12,6 +13,7 @@ enum { THREADS = 4, TASKS = 3, ROUNDS = 8 };
 
 struct many {
     struct web web;
+    bool over_h2;
     weft_client *client;
     pthread_barrier_t barrier;
     atomic_int fetches;
@@ -37,6 +39,7 @@ static int get(struct many *many, const char *path, const weft_request_options *
     if (err < 0)
         return err;
     int status = weft_response_status(response);
+    ASSERT_STR_EQ(weft_response_http_version(response), many->over_h2 ? "HTTP/2" : "HTTP/1.1");
     weft_response_free(response);
     return status;
 }
@@ -66,10 +69,15 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-static void start(struct many *many)
+/* Over HTTP/2 with TLS, or over HTTP/1.1 without. */
+static void start(struct many *many, bool over_h2)
 {
     memset(many, 0, sizeof *many);
-    web_start(&many->web);
+    many->over_h2 = over_h2;
+    if (over_h2)
+        web_start_h2(&many->web, certs_good());
+    else
+        web_start(&many->web);
     pthread_barrier_init(&many->barrier, NULL, THREADS + 1);
 }
 
@@ -93,6 +101,10 @@ static void run_all(struct many *many, int (*use)(struct many *many, int index))
         pthread_join(workers[i].thread, NULL);
 }
 
+#define CLIENT(...)                                                                                \
+    WEFT_CLIENT(.base_url = many.web.base, .http2 = many.over_h2,                                  \
+                .ca_file = many.over_h2 ? certs_ca() : NULL, __VA_ARGS__)
+
 /* How many run use(): two threads have tasks, two have none. */
 enum { USERS = THREADS / 2 * (TASKS + 1) };
 
@@ -112,18 +124,28 @@ static int use_cookies(struct many *many, int index)
     return 0;
 }
 
-TEST(threads_share_the_jar_of_a_client)
+static void share_the_jar(bool over_h2)
 {
     struct many many;
     weft_cookie *list;
     size_t n;
-    start(&many);
-    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = many.web.base), &many.client));
+    start(&many, over_h2);
+    ASSERT_OK(weft_client_new(CLIENT(.cookies = NULL), &many.client));
     run_all(&many, use_cookies);
     ASSERT_OK(weft_cookies_list(weft_client_cookies(many.client), &list, &n));
     weft_free(list);
     ASSERT_INT_EQ(n, THREADS + 1);
     end(&many);
+}
+
+TEST(threads_share_the_jar_of_a_client)
+{
+    share_the_jar(false);
+}
+
+TEST(threads_share_the_jar_of_a_client_over_h2)
+{
+    share_the_jar(true);
 }
 
 /* ---- credentials ---- */
@@ -136,17 +158,27 @@ static int use_digest(struct many *many, int index)
     return 0;
 }
 
-/* The server refuses a count that came before. */
-TEST(threads_never_use_a_count_of_a_digest_twice)
+static void use_counts_once(bool over_h2)
 {
     struct many many;
     weft_auth *auth;
-    start(&many);
+    start(&many, over_h2);
     ASSERT_OK(weft_auth_digest("kim", "pass", &auth));
-    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = many.web.base, .auth = auth), &many.client));
+    ASSERT_OK(weft_client_new(CLIENT(.auth = auth), &many.client));
     weft_auth_free(auth);
     run_all(&many, use_digest);
     end(&many);
+}
+
+/* The server refuses a count that came before. */
+TEST(threads_never_use_a_count_of_a_digest_twice)
+{
+    use_counts_once(false);
+}
+
+TEST(threads_never_use_a_count_of_a_digest_twice_over_h2)
+{
+    use_counts_once(true);
 }
 
 static int fetch(void *userdata, weft_token *token)
@@ -169,13 +201,13 @@ static int use_token(struct many *many, int index)
     return 0;
 }
 
-TEST(threads_fetch_a_token_once_for_all)
+static void fetch_once(bool over_h2)
 {
     struct many many;
     weft_auth *auth;
-    start(&many);
+    start(&many, over_h2);
     ASSERT_OK(weft_auth_token(WEFT_AUTH_TOKEN(.fetch = fetch, .userdata = &many), &auth));
-    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = many.web.base, .auth = auth), &many.client));
+    ASSERT_OK(weft_client_new(CLIENT(.auth = auth), &many.client));
     weft_auth_free(auth);
     for (int round = 1; round < 4; round++) {
         run_all(&many, use_token);
@@ -183,6 +215,16 @@ TEST(threads_fetch_a_token_once_for_all)
         web_revoke(&many.web);
     }
     end(&many);
+}
+
+TEST(threads_fetch_a_token_once_for_all)
+{
+    fetch_once(false);
+}
+
+TEST(threads_fetch_a_token_once_for_all_over_h2)
+{
+    fetch_once(true);
 }
 
 /* ---- redirects, retries, limits of the pool, hooks ---- */
@@ -227,18 +269,16 @@ static int use_all(struct many *many, int index)
     return 0;
 }
 
-TEST(threads_share_redirects_retries_limits_and_hooks)
+static void share_policies(bool over_h2)
 {
     struct many many;
-    start(&many);
+    start(&many, over_h2);
     const weft_hooks hooks = {.size = sizeof hooks,
                               .on_request = count_request,
                               .on_response = count_response,
                               .log = count_line,
                               .userdata = &many};
-    ASSERT_OK(weft_client_new(
-        WEFT_CLIENT(.base_url = many.web.base, .max_connections = 2, .hooks = &hooks),
-        &many.client));
+    ASSERT_OK(weft_client_new(CLIENT(.max_connections = 2, .hooks = &hooks), &many.client));
     run_all(&many, use_all);
     /* Three of a redirect, one of the rest, and each thread's first 503. */
     int responses = USERS * ROUNDS * 5 + THREADS;
@@ -246,6 +286,16 @@ TEST(threads_share_redirects_retries_limits_and_hooks)
     ASSERT_INT_EQ(many.requests, responses + USERS * ROUNDS);
     ASSERT_INT_EQ(many.lines, many.requests);
     end(&many);
+}
+
+TEST(threads_share_redirects_retries_limits_and_hooks)
+{
+    share_policies(false);
+}
+
+TEST(threads_share_redirects_retries_limits_and_hooks_over_h2)
+{
+    share_policies(true);
 }
 
 /* ---- closing ---- */
@@ -271,13 +321,13 @@ static void *close_client(void *arg)
     return NULL;
 }
 
-static void close_while_all_call(weft_client_closing how)
+static void close_while_all_call(weft_client_closing how, bool over_h2)
 {
     struct many many;
     pthread_t thread;
-    start(&many);
+    start(&many, over_h2);
     many.how = how;
-    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = many.web.base), &many.client));
+    ASSERT_OK(weft_client_new(CLIENT(.cookies = NULL), &many.client));
     ASSERT_INT_EQ(pthread_create(&thread, NULL, close_client, &many), 0);
     run_all(&many, use_until_closed);
     pthread_join(thread, NULL);
@@ -287,6 +337,12 @@ static void close_while_all_call(weft_client_closing how)
 
 TEST(threads_hear_that_another_has_closed_the_client)
 {
-    close_while_all_call(WEFT_CLOSE_DRAIN);
-    close_while_all_call(WEFT_CLOSE_ABORT);
+    close_while_all_call(WEFT_CLOSE_DRAIN, false);
+    close_while_all_call(WEFT_CLOSE_ABORT, false);
+}
+
+TEST(threads_hear_that_another_has_closed_the_client_over_h2)
+{
+    close_while_all_call(WEFT_CLOSE_DRAIN, true);
+    close_while_all_call(WEFT_CLOSE_ABORT, true);
 }

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gate.h"
 #include "test.h"
 
 static long number(const weft_server_request *request, const char *name)
@@ -228,6 +229,53 @@ static const struct {
     {"/sink", sink},
 };
 
+/* ---- over HTTP/2 ---- */
+
+struct guest {
+    struct web *web;
+    weft_stream *stream;
+};
+
+static int receive(void *arg)
+{
+    struct guest guest = *(struct guest *)arg;
+    struct web *web = guest.web;
+    weft_stream *stream = guest.stream;
+    free(arg);
+    if (web->tls != NULL && weft_tls_accept(web->tls, guest.stream, &stream) < 0)
+        return 0;
+    return gate_serve(&web->guests, stream, weft_server_serve_stream, web->server);
+}
+
+static int listen_on(void *arg)
+{
+    struct web *web = arg;
+    weft_stream *stream;
+    int err;
+    while ((err = weft_listener_accept(web->listener, &stream)) == 0) {
+        struct guest *guest = malloc(sizeof *guest);
+        *guest = (struct guest){web, stream};
+        ASSERT_OK(weft_group_spawn(&web->guests, receive, guest));
+    }
+    return err;
+}
+
+static void begin_h2(struct web *web)
+{
+    ASSERT_OK(weft_group_init(&web->guests, NULL));
+    ASSERT_OK(weft_listen("127.0.0.1", 0, NULL, &web->listener));
+    web->port = weft_listener_port(web->listener);
+    ASSERT_OK(weft_group_spawn(&web->guests, listen_on, web));
+}
+
+static void end_h2(struct web *web)
+{
+    weft_group_cancel(&web->guests, "the test is over");
+    weft_group_wait(&web->guests);
+    weft_listener_close(web->listener);
+    weft_tls_free(web->tls);
+}
+
 static int serve(void *arg)
 {
     struct web *web = arg;
@@ -236,6 +284,8 @@ static int serve(void *arg)
         ASSERT_OK(weft_server_route(web->server, NULL, routes[i].pattern, routes[i].handler, web));
     ASSERT_OK(weft_server_listen(web->server));
     web->port = weft_server_port(web->server);
+    if (web->over_h2)
+        begin_h2(web);
     if (web->port_fd > 0) {
         ASSERT_INT_EQ(write(web->port_fd, &web->port, sizeof web->port), sizeof web->port);
     } else {
@@ -243,6 +293,8 @@ static int serve(void *arg)
         pthread_barrier_wait(&web->ready);
     }
     int err = weft_server_serve(web->server);
+    if (web->over_h2)
+        end_h2(web);
     weft_server_free(web->server);
     return err;
 }
@@ -255,17 +307,33 @@ static void *thread(void *arg)
 
 static void name(struct web *web)
 {
-    snprintf(web->base, sizeof web->base, "http://127.0.0.1:%u", web->port);
+    snprintf(web->base, sizeof web->base, "http%s://127.0.0.1:%u", web->tls != NULL ? "s" : "",
+             web->port);
 }
 
-void web_start(struct web *web)
+static void start(struct web *web)
 {
-    memset(web, 0, sizeof *web);
     web->token = 1;
     pthread_barrier_init(&web->ready, NULL, 2);
     ASSERT_INT_EQ(pthread_create(&web->thread, NULL, thread, web), 0);
     pthread_barrier_wait(&web->ready);
     name(web);
+}
+
+void web_start(struct web *web)
+{
+    memset(web, 0, sizeof *web);
+    start(web);
+}
+
+void web_start_h2(struct web *web, const char *cert_file)
+{
+    static const char *const alpn[] = {"h2", NULL};
+    memset(web, 0, sizeof *web);
+    web->over_h2 = true;
+    if (cert_file != NULL)
+        ASSERT_OK(weft_tls_new_server(WEFT_TLS(.cert_file = cert_file, .alpn = alpn), &web->tls));
+    start(web);
 }
 
 void web_start_apart(struct web *web)

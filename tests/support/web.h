@@ -32,6 +32,10 @@ struct web {
     int pid;     /* 0: a thread */
     int port_fd; /* in that process: for the port */
     pthread_barrier_t ready;
+    weft_group guests; /* over HTTP/2 */
+    weft_listener *listener;
+    weft_tls *tls;
+    bool over_h2;
     char base[64]; /* "http://127.0.0.1:12345" */
     uint16_t port;
     atomic_int token;       /* the N that counts */
@@ -46,6 +50,8 @@ struct web {
 };
 
 void web_start(struct web *web);
+/* Over HTTP/2: by TLS with that certificate, or NULL: without. */
+void web_start_h2(struct web *web, const char *cert_file);
 /* In a process, before any loop exists: of web only base and port are of use. */
 void web_start_apart(struct web *web);
 void web_stop(struct web *web);
