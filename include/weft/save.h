@@ -72,7 +72,8 @@ WEFT_API int64_t weft_response_save(weft_response *response, const char *path,
  * With resumes, nothing is coded on the way.  A body that breaks off is asked for again after 1 s,
  * 2 s and so on, at most 10 s.  By Range, where the server has named a version of it (a strong
  * ETag, or Last-Modified at least a minute before Date): If-Range sees to it that no two versions
- * are mixed.  Otherwise, and where it has changed, it begins anew.
+ * are mixed.  Otherwise, where it has changed, and where the part cannot be had (416), it begins
+ * anew.
  *
  * Suspends: yes, as weft_client_stream() and weft_response_save().
  * Cancel:   -ECANCELED, the old file is there and nothing else is left; so after any failure.

@@ -35,6 +35,7 @@ struct saving {
     char *piece;
     uint64_t saved;
     uint64_t total; /* 0: not known */
+    uint64_t whole; /* what a part says of all of it; 0: it is no part */
 };
 
 /* ---- the temporary file ---- */
@@ -150,6 +151,8 @@ static int end(struct saving *saving, int err)
 static uint64_t total_of(const struct saving *saving, const weft_response *response)
 {
     bool coded = response->decode && response->decoder != NULL;
+    if (saving->whole > 0)
+        return saving->whole;
     if (response->in_memory)
         return response->content.len;
     if (coded || response->content_length < 0 || strcmp(response->method, "HEAD") == 0)
@@ -168,6 +171,15 @@ static int progress(const struct saving *saving)
     return err < 0 ? err : 0;
 }
 
+/* A part that ended well, where it said that it would? */
+static int check_whole(const struct saving *saving)
+{
+    if (saving->whole == 0 || saving->saved == saving->whole)
+        return 0;
+    return weft__fail(WEFT_EREMOTE_PROTOCOL, "the last part ended at %ju of %ju bytes",
+                      (uintmax_t)saving->saved, (uintmax_t)saving->whole);
+}
+
 /* *ret_broken: it was the connection's fault. */
 static int receive(struct saving *saving, weft_response *response, bool *ret_broken)
 {
@@ -181,7 +193,7 @@ static int receive(struct saving *saving, weft_response *response, bool *ret_bro
         int64_t n = weft_response_read(response, saving->piece, PIECE);
         *ret_broken = n < 0 && weft_error_is_retryable((int)n);
         if (n <= 0)
-            return (int)n;
+            return n < 0 ? (int)n : check_whole(saving);
         err = weft_file_write(saving->file, saving->piece, (size_t)n);
         saving->saved += (uint64_t)n;
         if (err == 0)
@@ -271,20 +283,24 @@ static void keep_validator(struct download *download, const weft_response *respo
 }
 
 /* "bytes 100-199/200": the part that was asked for, up to the end of the whole. */
-static bool is_rest(const struct saving *saving, const weft_response *response)
+static bool is_rest(const struct saving *saving, const weft_response *response, uint64_t *ret_whole)
 {
     const char *value = weft_headers_get(&response->headers, "content-range");
     const char *dash = value != NULL ? strchr(value, '-') : NULL;
+    const char *slash = dash != NULL ? strchr(dash, '/') : NULL;
     uint64_t first;
-    if (dash == NULL || !weft__ieq_n(value, 6, "bytes ", 6) ||
-        weft__parse_u64(value + 6, (size_t)(dash - value) - 6, &first) < 0 ||
-        first != saving->saved || response->content_length < 0)
-        return false;
-    const char *slash = strchr(dash, '/');
+    uint64_t last;
     uint64_t whole;
-    if (slash == NULL || weft__parse_u64(slash + 1, strlen(slash + 1), &whole) < 0)
+    if (slash == NULL || !weft__ieq_n(value, 6, "bytes ", 6) ||
+        weft__parse_u64(value + 6, (size_t)(dash - value) - 6, &first) < 0 ||
+        weft__parse_u64(dash + 1, (size_t)(slash - dash) - 1, &last) < 0 ||
+        weft__parse_u64(slash + 1, strlen(slash + 1), &whole) < 0)
         return false;
-    return whole == first + (uint64_t)response->content_length &&
+    /* One that is sent chunked has no length of its own. */
+    uint64_t len =
+        response->content_length < 0 ? whole - first : (uint64_t)response->content_length;
+    *ret_whole = whole;
+    return first == saving->saved && last + 1 == whole && whole > first && len == whole - first &&
            (saving->total == 0 || whole == saving->total);
 }
 
@@ -298,24 +314,38 @@ static int start_over(struct saving *saving)
     return at < 0 ? (int)at : 0;
 }
 
+static void set_range(struct download *download)
+{
+    size_t n = download->n_headers;
+    memset(&download->headers[n], 0, 3 * sizeof download->headers[0]);
+    if (download->saving.saved == 0 || download->validator[0] == '\0')
+        return;
+    snprintf(download->range, sizeof download->range, "bytes=%llu-",
+             (unsigned long long)download->saving.saved);
+    download->headers[n] = (weft_pair){"Range", download->range};
+    download->headers[n + 1] = (weft_pair){"If-Range", download->validator};
+}
+
 static int ask(struct download *download, weft_response **ret)
 {
     struct saving *saving = &download->saving;
-    size_t n = download->n_headers;
-    memset(&download->headers[n], 0, 3 * sizeof download->headers[0]);
-    if (saving->saved > 0 && download->validator[0] != '\0') {
-        snprintf(download->range, sizeof download->range, "bytes=%llu-",
-                 (unsigned long long)saving->saved);
-        download->headers[n] = (weft_pair){"Range", download->range};
-        download->headers[n + 1] = (weft_pair){"If-Range", download->validator};
-    }
-    bool part = download->headers[n].name != NULL;
+    saving->whole = 0;
+    set_range(download);
+    bool part = download->headers[download->n_headers].name != NULL;
     int err = weft_client_stream(download->client, "GET", download->url, &download->options, ret);
     if (err < 0)
         return err;
     int status = weft_response_status(*ret);
-    if (part && status == 206 && is_rest(saving, *ret))
+    if (part && status == 206 && is_rest(saving, *ret, &saving->whole))
         return 0;
+    saving->whole = 0;
+    if (part && (status == 206 || status == 416)) {
+        /* Not what was asked for: all of it, then, which no range can get wrong. */
+        weft_response_free(*ret);
+        *ret = NULL;
+        download->validator[0] = '\0';
+        return ask(download, ret);
+    }
     if (status / 100 != 2 || status == 206)
         return weft__fail(WEFT_EHTTP_STATUS, "%d %s for url %s", status, (*ret)->reason,
                           weft_url_redacted((*ret)->url));

@@ -274,6 +274,52 @@ VIRTUAL_TEST(download_does_not_take_another_part_than_it_asked_for)
     }
 }
 
+VIRTUAL_TEST(download_whose_part_cannot_be_had_begins_anew)
+{
+    static const char *const parts[] = {"HTTP/1.1 416 X\r\nContent-Range: bytes */3\r\n" EMPTY,
+                                        PART("4-8/9", 5, "v1")};
+    for (size_t i = 0; i < 2; i++) {
+        const struct wire_answer answers[] = {
+            {"HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"},
+            {parts[i]},
+            {HEAD(3) "abc"}};
+        BEGIN(.read_timeout = WEFT_MS(10));
+        ASSERT_INT_EQ(SAVE(.resumes = 1), 3);
+        ASSERT_STR_EQ(get("f"), "abc");
+        SENT(1, "\r\nRange: bytes=3-\r\n");
+        UNSENT(2, "Range");
+        check_no_rest(1);
+        end(&world);
+    }
+}
+
+#define CHUNKED_PART                                                                               \
+    "HTTP/1.1 206 P\r\nETag: \"v1\"\r\nContent-Range: bytes 3-8/9\r\nTransfer-Encoding: "          \
+    "chunked\r\n\r\n"
+
+VIRTUAL_TEST(download_takes_a_part_that_comes_chunked)
+{
+    static const struct wire_answer answers[] = {{HEAD(9) "abc"},
+                                                 {CHUNKED_PART "6\r\ndefghi\r\n0\r\n\r\n"}};
+    struct seen seen = {.text = ""};
+    BEGIN(.read_timeout = WEFT_MS(10));
+    ASSERT_INT_EQ(SAVE(.on_progress = show, .userdata = &seen, .resumes = 1), 9);
+    ASSERT_STR_EQ(get("f"), "abcdefghi");
+    ASSERT_STR_EQ(seen.text, "3/9 9/9 ");
+    end(&world);
+}
+
+VIRTUAL_TEST(download_of_a_part_that_is_shorter_than_it_said_fails)
+{
+    static const struct wire_answer answers[] = {{HEAD(9) "abc"},
+                                                 {CHUNKED_PART "5\r\ndefgh\r\n0\r\n\r\n"}};
+    BEGIN(.read_timeout = WEFT_MS(10));
+    put("f", "old");
+    ASSERT_ERR((int)SAVE(.resumes = 1), WEFT_EREMOTE_PROTOCOL);
+    ASSERT_STR_EQ(get("f"), "old");
+    end(&world);
+}
+
 VIRTUAL_TEST(download_that_breaks_off_too_often_fails)
 {
     static const struct wire_answer answers[] = {{HEAD(9) "abc"}, {PART("3-8/9", 6, "v1")}};
