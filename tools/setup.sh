@@ -11,8 +11,8 @@ cd "$(dirname "$0")/.."
 packages="gcc g++ libc6-dev make meson ninja-build pkg-config python3 ca-certificates openssl
 libssl-dev libjansson-dev zlib1g-dev libbrotli-dev libzstd-dev libidn2-dev libpsl-dev
 libnghttp2-dev liburing-dev"
-full="apache2 caddy clang clang-format clang-tidy curl dante-server gdb gunicorn h2o microsocks
-nghttp2-client nghttp2-server nginx gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3-aiohttp
+full="apache2 caddy clang clang-format clang-tidy curl dante-server gdb gunicorn h2o
+libio-socket-socks-perl microsocks nghttp2-client nghttp2-server nginx gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3-aiohttp
 python3-h2 python3-httpbin python3-httpx python3-requests qemu-user squid strace tinyproxy tmux
 valgrind wrk"
 

@@ -1,4 +1,4 @@
-"""weft through other people's proxies: squid, tinyproxy, dante, microsocks.
+"""weft through other people's proxies: squid, tinyproxy, dante, microsocks, IO::Socket::Socks.
 
 curl goes the same ways: where it arrives, weft does.
 """
@@ -8,7 +8,7 @@ import urllib.parse
 
 import peers
 import tap
-from way_peers import (body, dante, drive, failed, microsocks, ok, origin, running, squid,
+from way_peers import (body, dante, drive, failed, microsocks, ok, origin, running, socks4a, squid,
                        squid_auth, tinyproxy, write)
 
 BASIC = "kim:" + urllib.parse.quote("o:pen s\u00e9same")
@@ -204,6 +204,16 @@ def microsocks_asks_for_a_password():
         every_socks(at, ["socks5", "socks5h"], "kim:secret@")
         row = drive(["http://127.0.0.1:1/"], proxy=f"socks5h://kim:wrong@{at}")[0]
         failed(row, "WEFT_EPROXY", f"proxy socks5h://{at}", "user name or password refused")
+
+
+@tap.test(limit=60)
+def names_go_through_socks4a():
+    peers.make_ca()
+    with socks4a() as at:
+        every_socks(at, ["socks4a", "socks4"])
+        for url in ("http://no-such-host.invalid/", f"http://localhost:{peers.free_port()}/"):
+            row = drive([url], proxy=f"socks4a://{at}")[0]
+            failed(row, "WEFT_EPROXY", "SOCKS 4: request rejected or failed (91)")
 
 
 NGINX = """

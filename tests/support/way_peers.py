@@ -247,3 +247,40 @@ def microsocks(*words):
     port = peers.free_port()
     with running([program, "-i", "127.0.0.1", "-p", port, *words], port):
         yield f"127.0.0.1:{port}"
+
+
+SOCKS4A = """
+use strict; use warnings;
+use IO::Select; use IO::Socket::INET; use IO::Socket::Socks qw(:constants);
+my $server = IO::Socket::Socks->new(SocksVersion => 4, SocksResolve => 1, Listen => 5,
+    ProxyAddr => "127.0.0.1", ProxyPort => $ARGV[0]) or die "no server: $!";
+$SIG{CHLD} = "IGNORE";
+while (1) {
+    my $client = $server->accept() or next;
+    next if fork();
+    my ($command, $host, $port) = @{$client->command};
+    my $origin = IO::Socket::INET->new(PeerHost => $host, PeerPort => $port);
+    $client->command_reply($origin ? REQUEST_GRANTED : REQUEST_FAILED, "127.0.0.1", $port);
+    exit unless $origin;
+    my $both = IO::Select->new($client, $origin);
+    while (my @ready = $both->can_read) {
+        for my $from (@ready) {
+            sysread($from, my $data, 65536) or exit;
+            syswrite($from == $client ? $origin : $client, $data);
+        }
+    }
+    exit;
+}
+"""
+
+
+@contextlib.contextmanager
+def socks4a():
+    """Perl's IO::Socket::Socks, which resolves names for SOCKS 4."""
+    perl = tap.need("perl")
+    if tap.run([perl, "-MIO::Socket::Socks", "-e", "1"]).returncode:
+        tap.skip("IO::Socket::Socks is not installed")
+    write("socks4a.pl", SOCKS4A)
+    port = peers.free_port()
+    with running([perl, "socks4a.pl", port], port):
+        yield f"127.0.0.1:{port}"
