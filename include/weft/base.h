@@ -35,6 +35,8 @@ extern "C" {
 /*
  * Option structs are const pointers to compound literals with .size set: keyword
  * arguments for C.  NULL means all defaults, a zero field the default of that field.
+ * Name every field: to C a value without a name is that of the field behind .size, so that
+ * WEFT_CLIENT("x") is WEFT_CLIENT(.base_url = "x"), and no compiler says a word.
  * C++ has no compound literals; fill the struct by hand there and set .size.
  */
 #define WEFT_OPTIONS(type, ...) ((const type *)&(const type){.size = sizeof(type), __VA_ARGS__})

@@ -142,6 +142,9 @@ WEFT_API size_t weft_cookies_remove(weft_cookies *cookies, const char *name, con
  *
  * For responses that did not come through a client, which does this by itself.
  *
+ * A cookie without a name ("token", "=token") is ignored, as by RFC 6265, its working group's tests,
+ * curl and Go.  RFC 6265bis keeps it for the sake of browsers, which cannot do otherwise any more.
+ *
  * Suspends: never.
  * Return:   1 taken, 0 ignored as RFC 6265bis demands, or negative.
  * Errors:   WEFT_EINVALID_URL; -ENOMEM.
