@@ -209,8 +209,10 @@ struct save {
     char *path;
     char *part; /* path + ".part" while it is written, else NULL */
     weft_file *file;
+    bool alone;
 };
-int save_open(struct save *save, const char *path);
+/* alone: an interrupt, which ends the program, removes the part. */
+int save_open(struct save *save, const char *path, bool alone);
 int save_write(struct save *save, const void *data, size_t len);
 int save_commit(struct save *save);
 /* Removes the part; also right after a failure of the above, and in a cancelled task. */

@@ -86,7 +86,7 @@ static int open_file(struct job *job)
     const char *folder = job->fetch->args->folder;
     char path[4096];
     int n = snprintf(path, sizeof path, "%s/%s", folder, job->name);
-    int err = n < (int)sizeof path ? save_open(&job->save, path) : -ENAMETOOLONG;
+    int err = n < (int)sizeof path ? save_open(&job->save, path, false) : -ENAMETOOLONG;
     return err < 0 ? folder_failed(job, err) : 0;
 }
 

@@ -347,12 +347,10 @@ static enum exit_code copy_to_file(struct request *request, struct save *save)
 static enum exit_code body_to_file(struct request *request)
 {
     struct save save;
-    int err = save_open(&save, request->args->output);
+    int err = save_open(&save, request->args->output, true);
     if (err < 0)
         return output_failed(request->args->output, err);
-    interrupt_removes(save.part);
     enum exit_code code = copy_to_file(request, &save);
-    interrupt_removes(NULL);
     save_abort(&save);
     return code;
 }

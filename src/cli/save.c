@@ -8,20 +8,24 @@
 
 static void forget(struct save *save)
 {
+    if (save->alone)
+        interrupt_removes(NULL);
     free(save->path);
     free(save->part);
     *save = (struct save){0};
 }
 
-int save_open(struct save *save, const char *path)
+int save_open(struct save *save, const char *path, bool alone)
 {
     size_t size = strlen(path) + sizeof ".part";
-    *save = (struct save){.path = strdup(path), .part = malloc(size)};
+    *save = (struct save){.path = strdup(path), .part = malloc(size), .alone = alone};
     if (!save->path || !save->part) {
         forget(save);
         return -ENOMEM;
     }
     snprintf(save->part, size, "%s.part", path);
+    if (alone)
+        interrupt_removes(save->part);
     int err = weft_file_open(save->part, "w", &save->file);
     if (err < 0)
         forget(save);
