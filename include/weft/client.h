@@ -302,7 +302,8 @@ WEFT_API weft_cookies *weft_client_cookies(weft_client *client);
  *
  * Suspends: yes, for a free connection, DNS, connecting, TLS, writing, reading, between attempts.
  * Cancel:   -ECANCELED. The connection is closed, its place in the pool is free.
- * Return:   0, or negative; the message begins with the method and the URL without its password.
+ * Return:   0, or negative; the message begins with the method and the URL, without its password,
+ *           its fragment and what looks secret in its query, cut after 255 bytes.
  * Errors:   WEFT_EINVALID_URL, WEFT_EUNSUPPORTED_PROTOCOL, WEFT_ELOCAL_PROTOCOL: nothing was sent;
  *           WEFT_EDNS, WEFT_EDNS_NOT_FOUND; WEFT_EREFUSED, WEFT_EUNREACHABLE, WEFT_ECONNECT;
  *           WEFT_ECIRCUIT_OPEN; WEFT_ETLS, WEFT_ETLS_VERIFY; WEFT_ECONNECT_TIMEOUT, WEFT_EREAD_TIMEOUT, WEFT_EWRITE_TIMEOUT,

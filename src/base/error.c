@@ -179,6 +179,15 @@ int weft__fail_with(int code, const char *format, ...)
     return code;
 }
 
+/* What a sentence begins with makes room for what went wrong; half of it stays in any case. */
+static void shorten(char *text, size_t room)
+{
+    size_t least = WEFT__ERROR_TEXT_MAX / 2;
+    size_t len = room > least ? room : least;
+    if (strlen(text) > len)
+        memcpy(text + len - 3, "...", sizeof "...");
+}
+
 int weft__fail_prefix(int code, const char *format, ...)
 {
     char text[WEFT__ERROR_TEXT_MAX];
@@ -188,6 +197,7 @@ int weft__fail_prefix(int code, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     snprintf(old, sizeof old, "%s", weft_error_message());
+    shorten(text, WEFT__ERROR_TEXT_MAX - sizeof ": " - strlen(old));
     char *to = text_of(weft__context_get(), code);
     if (to == NULL)
         return code;

@@ -47,6 +47,23 @@ static const char *after_url(const char *text, const char *url)
     return at && strncmp(at + len, ": ", 2) == 0 ? at + len + 2 : NULL;
 }
 
+/* The same where the library has masked what is in the query, or cut a long URL. */
+static const char *after_masked_url(const char *text, const char *url)
+{
+    const char *end = strstr(text, ": ");
+    const char *begin = end;
+    size_t same = strcspn(url, "?#");
+    while (begin && begin > text && begin[-1] != ' ')
+        begin--;
+    if (!begin || begin == end)
+        return NULL;
+    size_t len = (size_t)(end - begin);
+    bool is_cut = len > 3 && !strncmp(end - 3, "...", 3);
+    if (is_cut && len - 3 < same)
+        same = len - 3;
+    return len >= same && !strncmp(begin, url, same) ? end + 2 : NULL;
+}
+
 /* The library's sentences name the request first, "GET http://h/: ...": we do that ourselves. */
 const char *failure_reason(const char *url, int err)
 {
@@ -55,6 +72,8 @@ const char *failure_reason(const char *url, int err)
     const char *message = weft_error_message();
     char *name = redacted(url);
     const char *rest = name ? after_url(message, name) : NULL;
+    if (!rest && name)
+        rest = after_masked_url(message, name);
     if (!rest && !strncmp(message, invalid, strlen(invalid)) && strstr(message, "\": "))
         snprintf(text, sizeof text, "invalid URL: %s", strstr(message, "\": ") + 3);
     else
@@ -69,9 +88,12 @@ const char *failure_reason(const char *url, int err)
 
 const char *describe_failure(const char *url, int err)
 {
-    static char text[1600];
+    enum { SHOWN = 400 }; /* what went wrong has to fit behind it */
+    static char text[SHOWN + 1300];
     char *name = redacted(url);
-    snprintf(text, sizeof text, "%s: %s", name ? name : "the URL", failure_reason(url, err));
+    const char *dots = name && strlen(name) > SHOWN ? "..." : "";
+    snprintf(text, sizeof text, "%.*s%s: %s", SHOWN, name ? name : "the URL", dots,
+             failure_reason(url, err));
     free(name);
     return text;
 }

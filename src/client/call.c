@@ -548,7 +548,8 @@ static int finish(struct weft__call *call, const struct weft__retrying *retrying
     if (retrying->broke)
         weft__fail_prefix(err, "the budget of retries is used up");
     weft__retry_failed(state, err);
-    return weft__fail_prefix(err, "%s %s", call->method, weft_url_redacted(call->url));
+    return weft__fail_prefix(err, "%s %s", call->method,
+                             weft__shown(call->client, call->url, (char[WEFT__SHOWN]){""}));
 }
 
 static int run(struct weft__call *call, weft_response **ret)
@@ -610,7 +611,8 @@ int weft__call_run(weft_client *client, const char *method, const char *url,
     if (err == 0 && call.pool->closed)
         err = weft__fail_code(WEFT_ECLIENT_CLOSED);
     if (err < 0) {
-        weft__fail_prefix(err, "%s %s", method, weft_url_redacted(call.url));
+        weft__fail_prefix(err, "%s %s", method,
+                          weft__shown(client, call.url, (char[WEFT__SHOWN]){""}));
     } else {
         weft__client_ref(client);
         weft__pool_enter(call.pool);

@@ -524,6 +524,16 @@ int weft__sending_run(struct weft__sending *sending, weft_stream *stream,
 int weft__body_send(weft_stream *stream, struct weft__call *call, const struct weft__buf *head);
 bool weft__body_is_large(const struct weft__call *call);
 
+/*
+ * A URL in a sentence: its password and what looks secret in its query masked, without fragment,
+ * cut where it is long.  client: whose further secret names count, or NULL.
+ */
+enum { WEFT__SHOWN = 256 };
+const char *weft__shown(const weft_client *client, const weft_url *url, char shown[WEFT__SHOWN]);
+#define WEFT__SHOW(url) weft__shown(NULL, (url), (char[WEFT__SHOWN]){""})
+/* The same for a log: without userinfo, and whole. */
+int weft__shown_append(struct weft__buf *buf, const weft_client *client, const weft_url *url);
+
 /* Sends the request on a connection and reads the head of its final response. */
 int weft__h1_exchange(struct weft__conn *conn, struct weft__call *call, bool *ret_answered,
                       bool *ret_reusable);

@@ -89,77 +89,12 @@ int weft__hooks_informational(const struct weft__call *call, const struct weft__
 
 /* ---- the log ---- */
 
-enum { NAME_MAX_LOOKED_AT = 64 };
-
-/* Without signs, decoded, in lower case: "api%5fKey" is "apikey". */
-static void plain_name(const char *name, size_t len, char to[NAME_MAX_LOOKED_AT])
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len && n < NAME_MAX_LOOKED_AT - 1; i++) {
-        char c = name[i];
-        if (c == '%' && i + 2 < len && weft__hex_value(name[i + 1]) >= 0 &&
-            weft__hex_value(name[i + 2]) >= 0) {
-            c = (char)(weft__hex_value(name[i + 1]) * 16 + weft__hex_value(name[i + 2]));
-            i += 2;
-        }
-        c = weft__ascii_lower(c);
-        if (weft__is_digit(c) || (c >= 'a' && c <= 'z'))
-            to[n++] = c;
-    }
-    to[n] = '\0';
-}
-
-/* Of a query: names that fields have for such things, and those of signed URLs. */
-static bool is_secret(const weft_client *client, const char *name, size_t len)
-{
-    static const char *const names[] = {"key", "sig", "code", "auth", "pass", "pwd", "jwt", "sid"};
-    static const char *const parts[] = {"token",     "secret",     "apikey",    "password",
-                                        "passwd",    "passphrase", "signature", "credential",
-                                        "accesskey", "session"};
-    char plain[NAME_MAX_LOOKED_AT];
-    plain_name(name, len, plain);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(plain, names[i]) == 0)
-            return true;
-    }
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        if (strstr(plain, parts[i]) != NULL)
-            return true;
-    }
-    return weft__client_is_secret(client, name, len);
-}
-
-static int append_query(struct weft__buf *line, const weft_client *client, const char *query)
-{
-    int err = 0;
-    while (err == 0 && *query != '\0') {
-        size_t len = strcspn(query, "&");
-        size_t name_len = strcspn(query, "&=");
-        if (name_len < len && is_secret(client, query, name_len)) {
-            err = weft__buf_append(line, query, name_len);
-            if (err == 0)
-                err = weft__buf_append_str(line, "=***");
-        } else {
-            err = weft__buf_append(line, query, len);
-        }
-        query += len;
-        if (err == 0 && *query == '&')
-            err = weft__buf_append_char(line, *query++);
-    }
-    return err;
-}
-
 static int make_line(struct weft__buf *line, const struct weft__call *call, int result, int status,
                      int64_t took)
 {
-    const char *query = weft_url_query(call->url);
-    int err = weft__buf_printf(line, "%s %s://%s%s", call->method, weft_url_scheme(call->url),
-                               weft_url_authority(call->url), weft_url_path(call->url));
-    if (err == 0 && query != NULL) {
-        err = weft__buf_append_char(line, '?');
-        if (err == 0)
-            err = append_query(line, call->client, query);
-    }
+    int err = weft__buf_printf(line, "%s ", call->method);
+    if (err == 0)
+        err = weft__shown_append(line, call->client, call->url);
     if (err == 0 && result < 0)
         err = weft__buf_printf(line, " -> %s", weft_error_name(result));
     else if (err == 0)

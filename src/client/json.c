@@ -28,7 +28,7 @@ int weft_response_json(const weft_response *response, json_t **ret)
         return err;
     return weft__fail_prefix(err, "%d %s from %s", response->status,
                              type != NULL ? type : "without a content type",
-                             weft_url_redacted(response->url));
+                             WEFT__SHOW(response->url));
 }
 
 static bool is_blank(const char *line, size_t len)
@@ -55,7 +55,7 @@ int weft_response_read_json(weft_response *response, json_t **ret)
         return 1;
     return weft__fail_prefix(err, "line %llu from %s",
                              (unsigned long long)weft__response_lines(response),
-                             weft_url_redacted(response->url));
+                             WEFT__SHOW(response->url));
 }
 
 /* An answer without a body is NULL, not an error. */

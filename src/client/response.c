@@ -354,7 +354,7 @@ static int say_total(const weft_response *response)
 static int say_closed(const weft_response *response)
 {
     return weft__fail(WEFT_ECLOSED, "%s %s: the response was closed before its end",
-                      response->method, weft_url_redacted(response->url));
+                      response->method, WEFT__SHOW(response->url));
 }
 
 /* Within what is left of the call's total time. */
@@ -379,7 +379,7 @@ static int body_failed(weft_response *response, int err)
         response->error = err;
         leave_connection(response, false);
     }
-    return weft__fail_prefix(err, "%s %s", response->method, weft_url_redacted(response->url));
+    return weft__fail_prefix(err, "%s %s", response->method, WEFT__SHOW(response->url));
 }
 
 static int64_t read_memory(weft_response *response, void *data, size_t len)
@@ -413,7 +413,7 @@ int64_t weft__response_read(weft_response *response, void *data, size_t len)
         return say_closed(response);
     if (response->error < 0)
         return weft__fail_with(response->error, "%s %s: an earlier read failed", response->method,
-                               weft_url_redacted(response->url));
+                               WEFT__SHOW(response->url));
     if (response->conn == NULL || response->tunnel || len == 0)
         return 0;
     int64_t n = read_in_time(response, data, len);
@@ -472,7 +472,7 @@ int weft_response_read_all(weft_response *response)
             err = say_total(response);
     }
     if (err < 0)
-        return weft__fail_prefix(err, "%s %s", response->method, weft_url_redacted(response->url));
+        return weft__fail_prefix(err, "%s %s", response->method, WEFT__SHOW(response->url));
     return 0;
 }
 

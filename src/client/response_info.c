@@ -62,7 +62,7 @@ int weft_response_raise_for_status(weft_response *response)
         return 0;
     return weft__fail(WEFT_EHTTP_STATUS, "%d%s%s for url %s", response->status,
                       response->reason[0] != '\0' ? " " : "", response->reason,
-                      weft_url_redacted(response->url));
+                      WEFT__SHOW(response->url));
 }
 
 int64_t weft_response_elapsed(const weft_response *response)

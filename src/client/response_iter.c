@@ -205,7 +205,7 @@ static int lend_line(struct weft__iter *iter, size_t len, const char **ret, size
 static int too_long(const weft_response *response)
 {
     return weft__fail(WEFT_ETOO_LONG, "%s %s: a line of the body is longer than %zu bytes",
-                      response->method, weft_url_redacted(response->url), response->line_max);
+                      response->method, WEFT__SHOW(response->url), response->line_max);
 }
 
 int weft_response_read_line(weft_response *response, const char **ret, size_t *ret_len)

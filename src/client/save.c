@@ -348,7 +348,7 @@ static int ask(struct download *download, weft_response **ret)
     }
     if (status / 100 != 2 || status == 206)
         return weft__fail(WEFT_EHTTP_STATUS, "%d %s for url %s", status, (*ret)->reason,
-                          weft_url_redacted((*ret)->url));
+                          WEFT__SHOW((*ret)->url));
     keep_validator(download, *ret);
     return saving->saved > 0 ? start_over(saving) : 0;
 }

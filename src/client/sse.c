@@ -102,10 +102,10 @@ static int check(struct weft_sse *sse, const weft_response *response)
     }
     if (response->status != 200)
         return weft__fail(WEFT_EHTTP_STATUS, "%d %s for the events of %s", response->status,
-                          response->reason, weft_url_redacted(response->url));
+                          response->reason, WEFT__SHOW(response->url));
     if (!is_event_stream(response))
         return weft__fail(WEFT_EREMOTE_PROTOCOL, "%s answered with \"%.64s\" instead of events",
-                          weft_url_redacted(response->url), type != NULL ? type : "");
+                          WEFT__SHOW(response->url), type != NULL ? type : "");
     return 0;
 }
 
@@ -229,7 +229,7 @@ static int parse(struct weft_sse *sse, weft_sse_event *ret)
     int result = weft__sse_next(&sse->parser, &sse->at, &sse->left, &event);
     if (result == WEFT_ETOO_LONG)
         result = weft__fail(WEFT_ETOO_LONG, "an event of %s is larger than %zu bytes",
-                            weft_url_redacted(sse->response->url), sse->options.max_event_size);
+                            WEFT__SHOW(sse->response->url), sse->options.max_event_size);
     if (result < 0) {
         weft_response_free(sse->response);
         sse->response = NULL;

@@ -46,6 +46,13 @@ def bad_url():
 
 
 @tap.test
+def long_url_leaves_room_for_the_reason():
+    for query in ("x" * 3000, "api_key=secret", "a=" + "b" * 200 + "&token=" + "c" * 200):
+        fails(6, ["http://127.0.0.1:1/?", ": connect to 127.0.0.1:1 failed: Connection refused\n"],
+              "http://127.0.0.1:1/?" + query)
+
+
+@tap.test
 def bad_header_is_not_sent():
     with peers.raw(peers.reply("x")) as (host, seen):
         fails(2, [], "-H", "A: b\r\nInjected: c", host)

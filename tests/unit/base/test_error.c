@@ -152,6 +152,25 @@ TEST(error_move_hands_the_message_over)
     ASSERT_STR_EQ(weft_error_message(), "no error");
 }
 
+TEST(error_prefix_makes_room_for_what_went_wrong)
+{
+    char long_text[400];
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    weft__fail(-EIO, "the cause: %.*s", 150, long_text);
+    weft__fail_prefix(-EIO, "%s", long_text);
+    ASSERT_STR_HAS(weft_error_message(), "xxx...: the cause: xxx");
+    ASSERT_INT_EQ(strlen(weft_error_message()), 511);
+    /* Half of it stays whatever comes. */
+    weft__fail(-EIO, "the cause: %s", long_text);
+    weft__fail_prefix(-EIO, "%s", long_text);
+    ASSERT_STR_HAS(weft_error_message(), "xxx...: the cause: xxx");
+    ASSERT_INT_EQ(strcspn(weft_error_message(), "."), 253);
+    weft__fail(-EIO, "short");
+    weft__fail_prefix(-EIO, "%.100s", long_text);
+    ASSERT_STR_HAS(weft_error_message(), "xxx: short");
+}
+
 static void *read_message(void *arg)
 {
     bool *ret_clean = arg;
