@@ -27,10 +27,10 @@ enum { WEFT_OFF = -1, WEFT_ON = 1 };
 
 typedef struct weft_client_options {
     size_t size;
-    const char *base_url; /* relative URLs are appended to it */
-    const char *bearer;   /* Authorization: Bearer ...; only ever sent to base_url's origin */
-    const char *username; /* Basic; with base_url only ever sent to its origin */
-    const char *password;
+    const char *base_url;     /* relative URLs are appended to it */
+    const char *bearer;       /* Authorization: Bearer ...; only ever sent to base_url's origin */
+    const char *username;     /* Basic; with base_url only ever sent to its origin; no colon */
+    const char *password;     /* default "" */
     const weft_pair *headers; /* sent with every request; ends with {0} */
     const weft_pair *params;  /* appended to every URL's query; ends with {0} */
     const char *user_agent;   /* default "weft/VERSION" */

@@ -162,6 +162,8 @@ static int set_retry(weft_client *client, const weft_retry_policy *policy)
 static int set_credentials(weft_client *client, const weft_client_options *options)
 {
     char *value = NULL;
+    if (options->password != NULL && options->username == NULL)
+        return weft__fail(-EINVAL, "a password without a username");
     if (options->auth != NULL) {
         if (options->bearer != NULL || options->username != NULL)
             return weft__fail(-EINVAL, "a client has one of auth, bearer and username");
@@ -179,6 +181,8 @@ static int set_credentials(weft_client *client, const weft_client_options *optio
             return weft__fail_nomem();
     } else if (options->username != NULL) {
         const char *password = options->password != NULL ? options->password : "";
+        if (strchr(options->username, ':') != NULL)
+            return weft__fail(-EINVAL, "a user name for Basic cannot have a colon");
         int err = weft__basic_value(options->username, strlen(options->username), password,
                                     strlen(password), &value);
         if (err < 0)

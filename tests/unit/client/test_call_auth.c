@@ -116,6 +116,9 @@ VIRTUAL_TEST(auth_of_two_kinds_at_once_is_refused)
 TEST(auth_that_cannot_be_sent_is_refused)
 {
     weft_auth *auth = NULL;
+    weft_client *client;
+    ASSERT_ERR(weft_client_new(WEFT_CLIENT(.username = "a:b", .password = "c"), &client), -EINVAL);
+    ASSERT_ERR(weft_client_new(WEFT_CLIENT(.password = "c"), &client), -EINVAL);
     ASSERT_ERR(weft_auth_basic("a:b", "c", &auth), -EINVAL);
     ASSERT_ERR(weft_auth_basic("a", NULL, &auth), -EINVAL);
     ASSERT_ERR(weft_auth_bearer("", &auth), -EINVAL);
