@@ -37,7 +37,8 @@ typedef struct weft_atomic_options {
 
 /**
  * weft_write_atomic() - replace the bytes of a file in one step, or create it
- * @path:    borrows. NUL-terminated. What a symbolic link leads to is replaced, not the link.
+ * @path:    borrows. NUL-terminated. What a symbolic link leads to is replaced or created, not the
+ *           link; unless @options say exclusive.
  * @data:    borrows. @len bytes; may be NULL if @len is 0.
  * @len:     bytes.
  * @options: borrows, NULL for defaults.
@@ -51,7 +52,7 @@ typedef struct weft_atomic_options {
  * Suspends: maybe.
  * Cancel:   -ECANCELED, the old content is there and nothing else is left.
  * Return:   0, or negative.
- * Errors:   -EEXIST; -EISDIR; -ENOSPC, -EACCES, -EIO and what else open, write, fdatasync and
+ * Errors:   -EEXIST; -EISDIR; -EINVAL a device or FIFO stands there; -ELOOP; -ENOSPC, -EACCES, -EIO and what else open, write, fdatasync and
  *           rename say. With WEFT_DURABILITY_FULL an error of the folder's sync comes when the new
  *           content is in place.
  * Source:   the recipe of os.replace and os.fsync.

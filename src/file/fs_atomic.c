@@ -23,6 +23,9 @@
 #include "file/file_int.h"
 #include "file/fs_int.h"
 
+/* As many as the kernel follows. */
+enum { LINKS_MAX = 40 };
+
 struct atomic {
     struct weft__fs_job job;
     struct weft__fs_job *caller; /* job, or that of whoever has found the folder */
@@ -139,6 +142,9 @@ static int replace(struct atomic *a)
         return -EEXIST;
     if (there && S_ISDIR(st.st_mode))
         return -EISDIR;
+    /* A device or FIFO has no content to be replaced, and its name is its own. */
+    if (there && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+        return WEFT__FS_SPECIAL;
     int err = make_temp(a, a->options.mode != 0 ? a->options.mode & 07777 : 0666);
     if (err == 0)
         err = write_bytes(a);
@@ -172,18 +178,44 @@ static int run_in_folder(struct atomic *a, int err)
     return err;
 }
 
+/*
+ * Puts what a path leads to in its place, through links at its end, also those that lead to what
+ * is yet to be made.
+ */
+static int follow_links(char path[PATH_MAX])
+{
+    char target[PATH_MAX];
+    for (int n = 0; n < LINKS_MAX; n++) {
+        ssize_t len = readlink(path, target, sizeof target - 1);
+        if (len < 0)
+            return 0;
+        size_t at = *target == '/' ? 0 : weft__fs_dir_len(path);
+        if (at + (size_t)len >= PATH_MAX)
+            return -ENAMETOOLONG;
+        memcpy(path + at, target, (size_t)len);
+        path[at + (size_t)len] = '\0';
+    }
+    return -ELOOP;
+}
+
+static int open_folder(struct atomic *a, char path[PATH_MAX])
+{
+    size_t len = strlen(a->path);
+    if (len >= PATH_MAX)
+        return -ENAMETOOLONG;
+    memcpy(path, a->path, len + 1);
+    int err = a->options.exclusive ? 0 : follow_links(path);
+    if (err < 0)
+        return err;
+    return weft__fs_open_parent(path, &a->name);
+}
+
 static int run_atomic(void *arg)
 {
     struct atomic *a = arg;
-    char real[PATH_MAX];
-    const char *path = a->path;
-    struct stat st;
-    /* What a link leads to is replaced, not the link. */
-    if (!a->options.exclusive && lstat(path, &st) == 0 && S_ISLNK(st.st_mode) &&
-        realpath(path, real) != NULL)
-        path = real;
+    char path[PATH_MAX];
     a->caller = &a->job;
-    a->folder = weft__fs_open_parent(path, &a->name);
+    a->folder = open_folder(a, path);
     int err = a->folder < 0 ? a->folder : strchr(a->name, '/') != NULL ? -EISDIR : 0;
     err = run_in_folder(a, err);
     return err < 0 ? weft__fs_fail(err, "write %s", a->path) : 0;

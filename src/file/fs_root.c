@@ -420,7 +420,7 @@ static int work_mkdir(struct below *below)
         else if (fd == -ENOENT)
             err = in_parent(below, make);
         else
-            err = fd;
+            err = fd == -ENOTDIR && at == len ? -EEXIST : fd;
         below->text[at] = full[at];
     }
     below->path = full;

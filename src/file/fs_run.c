@@ -103,6 +103,8 @@ int weft__fs_fail(int err, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (err == WEFT__FS_SPECIAL)
+        return weft__fail(-EINVAL, "%s: no regular file", text);
     return weft__fail_with(err, "%s", text);
 }
 

@@ -66,6 +66,41 @@ FS_TEST(write_atomic_goes_through_links_and_refuses_folders)
     is_clean(3);
 }
 
+/* As open(path, "w") would: a link that leads nowhere says where the file shall be. */
+FS_TEST(write_atomic_through_links_creates_where_they_lead)
+{
+    fs_mkdir("d");
+    ASSERT(symlink("two", fs_path("d/one")) == 0);
+    ASSERT(symlink("../f", fs_path("d/two")) == 0);
+    ASSERT_OK(weft_write_atomic(fs_path("d/one"), "new", 3, NULL));
+    fs_holds("f", "new");
+    ASSERT(symlink(fs_path("g"), fs_path("far")) == 0);
+    ASSERT_OK(weft_write_atomic(fs_path("far"), "far", 3, NULL));
+    fs_holds("g", "far");
+    ASSERT_ERR(weft_write_atomic(fs_path("d/one"), "x", 1, WEFT_ATOMIC(.exclusive = true)),
+               -EEXIST);
+    ASSERT(symlink("no/f", fs_path("lost")) == 0);
+    ASSERT_ERR(weft_write_atomic(fs_path("lost"), "x", 1, NULL), -ENOENT);
+    ASSERT(symlink("a", fs_path("b")) == 0 && symlink("b", fs_path("a")) == 0);
+    ASSERT_ERR(weft_write_atomic(fs_path("a"), "x", 1, NULL), -ELOOP);
+    ASSERT_STR_HAS(weft_error_message(), fs_path("a"));
+    ASSERT_INT_EQ(weft_is_symlink(fs_path("a")), 1);
+    ASSERT_INT_EQ(weft_is_symlink(fs_path("d/one")), 1);
+    is_clean(7);
+}
+
+FS_TEST(write_atomic_leaves_devices_and_fifos_alone)
+{
+    ASSERT(mkfifo(fs_path("fifo"), 0600) == 0);
+    ASSERT(symlink("fifo", fs_path("link")) == 0);
+    ASSERT_ERR(weft_write_atomic(fs_path("link"), "x", 1, NULL), -EINVAL);
+    ASSERT_ERR(weft_write_atomic(fs_path("fifo"), "x", 1, NULL), -EINVAL);
+    ASSERT_STR_HAS(weft_error_message(), fs_path("fifo"));
+    ASSERT_STR_HAS(weft_error_message(), "no regular file");
+    ASSERT_INT_EQ(weft_is_fifo(fs_path("fifo")), 1);
+    is_clean(2);
+}
+
 /* Each step fails once: the old content is there, and nothing else. */
 FS_TEST(write_atomic_failing_at_any_step_leaves_the_old_content)
 {
@@ -410,6 +445,11 @@ FS_TEST(root_writes_atomically_below)
     ASSERT_ERR(weft_root_write_atomic(root, "f", "x", 1, WEFT_ATOMIC(.exclusive = true)), -EEXIST);
     ASSERT_ERR(weft_root_write_atomic(root, "d", "x", 1, NULL), -EISDIR);
     ASSERT_ERR(weft_root_write_atomic(root, "f", NULL, 1, NULL), -EINVAL);
+    ASSERT(mkfifo(fs_path("r/fifo"), 0600) == 0);
+    ASSERT_ERR(weft_root_write_atomic(root, "fifo", "x", 1, NULL), -EINVAL);
+    ASSERT_STR_HAS(weft_error_message(), "fifo in ");
+    ASSERT_ERR(weft_root_mkdir(root, "f", 0, true), -EEXIST);
+    ASSERT_ERR(weft_root_mkdir(root, "f/g", 0, true), -ENOTDIR);
     /* A link that leads out is replaced, not what it leads to. */
     ASSERT_OK(weft_root_write_atomic(root, "up", "here", 4, NULL));
     fs_holds("r/up", "here");
