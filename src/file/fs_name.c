@@ -138,8 +138,9 @@ static int run_renames(void *arg)
     for (char *slash = strchr(folder + (*folder == '/'), '/'); slash != NULL;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(folder, 0777) < 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
-            return weft__fs_fail(-errno, "mkdir %s", folder);
+        int err = WEFT__FS_TRY("mkdir", mkdir(folder, 0777));
+        if (err < 0 && err != -EEXIST && access(folder, F_OK) < 0)
+            return weft__fs_fail(err, "mkdir %s", folder);
         *slash = '/';
     }
     int err = run_rename(name);

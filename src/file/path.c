@@ -26,10 +26,12 @@ static int is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Of a folder that is there, a file system may say first that none can be made. */
 static int make_one(const char *path, unsigned mode, bool may_exist)
 {
     int err = WEFT__FILE_CALL("mkdir", NULL, mkdir(path, mode));
-    return err == -EEXIST && may_exist && is_folder(path) ? 0 : err;
+    const bool refused = err == -EEXIST || err == -EROFS || err == -EACCES;
+    return refused && may_exist && is_folder(path) ? 0 : err;
 }
 
 static int run_mkdir(void *arg)
@@ -44,8 +46,8 @@ static int run_mkdir(void *arg)
         *slash = '\0';
         int err = make_one(copy, 0777, true);
         *slash = '/';
-        if (err < 0 && err != -EROFS && err != -EACCES)
-            return err;
+        if (err < 0)
+            return err == -EEXIST ? -ENOTDIR : err;
     }
     return make_one(copy, change->mode, true);
 }

@@ -477,8 +477,9 @@ FILE_TEST(folders_are_made_with_their_parents_and_removed)
     ASSERT_OK(weft_remove(deep));
     put(deep, "a file");
     snprintf(deep, sizeof deep, "%s/b/c", top);
-    ASSERT_ERR(weft_mkdir(deep, 0, true), -EEXIST);
+    ASSERT_ERR(weft_mkdir(deep, 0, true), -ENOTDIR);
     snprintf(deep, sizeof deep, "%s/b", top);
+    ASSERT_ERR(weft_mkdir(deep, 0, true), -EEXIST);
     ASSERT_OK(weft_remove(deep));
     ASSERT_OK(weft_remove(top));
     ASSERT_ERR(weft_remove(top), -ENOENT);

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <sys/xattr.h>
 
+#include <weft/testing.h>
+
 #include "fs_test.h"
 
 /* ---- stat ---- */
@@ -144,6 +146,33 @@ FS_TEST(renames_makes_and_prunes_folders)
     ASSERT(!fs_there("old"));
     ASSERT(fs_there("keep"));
     ASSERT_ERR(weft_renames(fs_path("none"), fs_path("x")), -ENOENT);
+}
+
+static void refuse_mkdir(unsigned nth, int error)
+{
+    ASSERT_OK(weft_testing_fail_op("mkdir", nth, WEFT_TESTING_FAULT(.error = error)));
+}
+
+/* Not -ENOENT, which the step after would say; a folder that is there is none to be made. */
+FS_TEST(folders_that_may_not_be_made_are_reported_so)
+{
+    fs_make("f", "x");
+    refuse_mkdir(1, -EACCES);
+    ASSERT_ERR(weft_mkdir(fs_path("f"), 0, false), -EACCES);
+    const char *deep = fs_path("new/x/y");
+    unsigned above = 0;
+    for (const char *c = fs_path("new"); *c != '\0'; c++)
+        above += *c == '/';
+    refuse_mkdir(above, -EACCES);
+    ASSERT_ERR(weft_mkdir(deep, 0, true), -EACCES);
+    ASSERT_STR_HAS(weft_error_message(), deep);
+    refuse_mkdir(1, -EROFS);
+    ASSERT_OK(weft_mkdir(deep, 0, true));
+    weft__fs_fault = (struct weft__fs_fault){.on = true, .nth = above, .error = EACCES};
+    ASSERT_ERR(weft_renames(fs_path("f"), fs_path("no/g")), -EACCES);
+    weft__fs_fault = (struct weft__fs_fault){0};
+    ASSERT_STR_HAS(weft_error_message(), "mkdir ");
+    ASSERT(fs_there("f"));
 }
 
 FS_TEST(unlink_rmdir_and_removedirs_keep_to_their_kind)
