@@ -65,6 +65,8 @@ static int check_options(const char *path, const char *mode, const weft_file_opt
 {
     if ((options->flags & (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | O_EXCL | O_DIRECTORY)) != 0)
         return weft__fail(-EINVAL, "open %s: what the mode says cannot be in the flags", path);
+    if ((options->flags & O_PATH) != 0)
+        return weft__fail(-EINVAL, "open %s: with O_PATH it could not be read or written", path);
     if (options->text && strchr(mode, 'b') != NULL)
         return weft__fail(-EINVAL, "open %s: mode '%.8s' means bytes, and text was asked for", path,
                           mode);

@@ -79,6 +79,7 @@ FILE_TEST(options_that_contradict_are_refused)
     weft_file *file;
     const char *path = test_path("f");
     ASSERT_ERR(weft_file_open_with(path, "w", WEFT_FILE(.flags = O_RDWR), &file), -EINVAL);
+    ASSERT_ERR(weft_file_open_with(path, "r", WEFT_FILE(.flags = O_PATH), &file), -EINVAL);
     ASSERT_ERR(weft_file_open_with(path, "wb", WEFT_FILE(.text = true), &file), -EINVAL);
     ASSERT_ERR(weft_file_open_with(path, "w", WEFT_FILE(.newline = "\n"), &file), -EINVAL);
     ASSERT_ERR(weft_file_open_with(path, "w", WEFT_FILE(.line_max = (size_t)1 << 40), &file),
