@@ -3,9 +3,13 @@
  * From what it was late the time is taken off that the loop's thread was ready to run and other
  * threads, of whichever program, had the processors: /proc/thread-self/schedstat tells it.
  *
- *     bench_files_ticker FOLDER [TICKS [ROW]]         ROW: only this one, from 0
+ *     bench_files_ticker FOLDER [TICKS [ROW [LIST]]]
+ *
+ * ROW: only this one, from 0.  LIST: a file for the process and when each tick began and ended, in
+ * ns of the monotonic clock, by which bench/compare/ticker.py asks the kernel what went on.
  */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +25,7 @@ static char content[FILE_BYTES];
 static int indexes[FILES];
 static int64_t late[TICKS_MAX];
 static int64_t own[TICKS_MAX]; /* without what it waited for a processor */
+static FILE *list;
 static int n_ticks = 4000;
 static int schedstat;
 static long only = -1;
@@ -121,7 +126,10 @@ static int tick(void *arg)
         int64_t waited = run_queue();
         int64_t before = weft_now();
         weft_sleep(WEFT_MS(1));
-        late[i] = weft_now() - before - WEFT_MS(1);
+        int64_t after = weft_now();
+        late[i] = after - before - WEFT_MS(1);
+        if (list != NULL)
+            fprintf(list, "%" PRId64 " %" PRId64 "\n", before, after);
         waited = run_queue() - waited;
         own[i] = late[i] > waited ? late[i] - waited : 0;
     }
@@ -164,6 +172,9 @@ int main(int argc, char **argv)
     n_ticks = argc > 2 ? (int)strtol(argv[2], NULL, 10) : n_ticks;
     n_ticks = n_ticks < 1 || n_ticks > TICKS_MAX ? TICKS_MAX : n_ticks;
     only = argc > 3 ? strtol(argv[3], NULL, 10) : only;
+    list = argc > 4 ? fopen(argv[4], "we") : NULL;
+    if (list != NULL)
+        fprintf(list, "%d\n", (int)getpid());
     schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
     snprintf(folder, sizeof folder, "%s/bench_files.%d", argv[1], (int)getpid());
     need(weft_mkdir(folder, 0, true) == 0, "mkdir");
@@ -184,5 +195,7 @@ int main(int argc, char **argv)
     report("open, write, close", hammer_open);
     report("append and flush", hammer_append);
     close(schedstat);
+    if (list != NULL)
+        fclose(list);
     return weft_remove_tree(folder) == 0 ? 0 : 1;
 }
