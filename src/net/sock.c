@@ -74,6 +74,9 @@ static int fail_op(struct sock *sock, const char *what, int err)
     char peer[WEFT_ADDRESS_TEXT_MAX];
     if (err == -ECANCELED)
         return weft__cancel_error(weft__self());
+    /* The kernel was asked for a socket of a simulated network that was freed. */
+    if (err == -EBADF && sock->endpoint.fd.fd >= WEFT__SIM_FD)
+        err = -ENETDOWN;
     peer_text(sock, peer);
     return weft__fail_with(err, "%s %s", what, peer);
 }

@@ -46,7 +46,9 @@ static void virtual_done(struct weft__loop *loop)
 static bool virtual_start(struct weft__loop *loop, struct weft__op *op)
 {
     (void)loop;
-    op->result = -EOPNOTSUPP;
+    /* Of a simulated network that was freed, or a real descriptor. */
+    bool is_gone = op->fd != NULL && op->fd->fd >= WEFT__SIM_FD;
+    op->result = is_gone ? -ENETDOWN : -EOPNOTSUPP;
     return true;
 }
 

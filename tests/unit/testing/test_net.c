@@ -581,3 +581,37 @@ TASK_TEST(net_works_on_a_real_clock)
     ASSERT_OK((int)weft_stream_read_exact(world.server, text, 3));
     free_world(&world);
 }
+
+TASK_TEST(net_stream_that_outlives_its_network_fails)
+{
+    weft_stream *client;
+    weft_stream *server;
+    char c;
+    struct world world;
+    new_world(&world, 1, NULL);
+    connect_world(&world);
+    client = world.client;
+    server = world.server;
+    world.client = NULL;
+    world.server = NULL;
+    free_world(&world);
+    ASSERT_ERR((int)weft_stream_read(client, &c, 1), -ENETDOWN);
+    ASSERT_STR_HAS(weft_error_message(), "read from 10.0.0.2:80");
+    ASSERT_ERR((int)weft_stream_read(server, &c, 1), -ENETDOWN);
+    weft_stream_free(client);
+    weft_stream_free(server);
+}
+
+VIRTUAL_TEST(net_virtual_stream_that_outlives_its_network_fails)
+{
+    struct world world;
+    char c;
+    new_world(&world, 1, NULL);
+    connect_world(&world);
+    weft_testing_network_free(world.net);
+    world.net = NULL;
+    ASSERT_ERR((int)weft_stream_read(world.client, &c, 1), -ENETDOWN);
+    ASSERT_OK(weft_stream_write(world.server, "x", 1));
+    ASSERT_ERR(weft_stream_flush(world.server), -ENETDOWN);
+    free_world(&world);
+}
