@@ -412,6 +412,8 @@ struct weft__debug {
 struct weft__loop {
     struct weft_task *ready_first;
     struct weft_task *ready_last;
+    struct weft_task *passed;     /* by those whose time had come; compared, never looked into */
+    size_t n_before_passed;       /* of the ready ones; 0: nobody is passed */
     struct weft_task *free_tasks; /* ended ones whose stacks are kept as they are, by next_ready */
     /* Has ended: its stack is given back after the switch.  Or &native: see weft__visited. */
     struct weft_task *zombie;

@@ -127,6 +127,46 @@ static void poll_backend(struct weft__loop *loop, int64_t timeout)
         weft__trace_poll(loop, false, timeout);
 }
 
+/* In each round one at least has left the queue before it: nearer the front than then, or it has run. */
+static bool was_passed(struct weft__loop *loop)
+{
+    struct weft_task *task = loop->ready_first;
+    for (size_t n = 0; n < loop->n_before_passed && task != NULL; n++, task = task->next_ready) {
+        if (task == loop->passed) {
+            loop->n_before_passed = n;
+            return true;
+        }
+    }
+    loop->n_before_passed = 0;
+    return false;
+}
+
+/*
+ * Those whose time has come go before those that are ready: behind a hundred tasks that hand work to
+ * threads they would be late by milliseconds.  But few do in one round, and nobody is passed again
+ * before he has run: tasks that sleep for moments only keep no other from its turn.
+ */
+static void fire_timers(struct weft__loop *loop)
+{
+    enum { PASSING_MAX = WEFT__LIMIT_READY_BUDGET / 4 };
+    struct weft_task *first = loop->ready_first;
+    struct weft_task *last = loop->ready_last;
+    if (first != NULL && !was_passed(loop)) {
+        loop->ready_first = NULL;
+        loop->ready_last = NULL;
+        weft__timers_fire(&loop->timers, loop->now, PASSING_MAX);
+        for (struct weft_task *task = loop->ready_first; task != NULL; task = task->next_ready)
+            loop->n_before_passed++;
+        if (loop->ready_last != NULL)
+            loop->ready_last->next_ready = first;
+        else
+            loop->ready_first = first;
+        loop->passed = first;
+        loop->ready_last = last;
+    }
+    weft__timers_fire(&loop->timers, loop->now, SIZE_MAX);
+}
+
 static void poll_once(struct weft__loop *loop)
 {
     if (__builtin_expect(loop->forked, 0))
@@ -158,10 +198,10 @@ static void poll_once(struct weft__loop *loop)
         poll_backend(loop, timeout);
     weft__inbox_run(loop->inbox);
     loop->now = weft__loop_now(loop);
-    weft__timers_fire(&loop->timers, loop->now);
-    loop->n_busy_turns += loop->ready_first != NULL;
     if (loop->budget <= 0)
         requeue_parents(loop);
+    fire_timers(loop);
+    loop->n_busy_turns += loop->ready_first != NULL;
     new_budget(loop);
 }
 

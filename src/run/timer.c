@@ -96,9 +96,9 @@ int64_t weft__timers_next(const struct weft__timers *timers)
     return timers->n == 0 ? WEFT_FOREVER : timers->entries[0].when;
 }
 
-void weft__timers_fire(struct weft__timers *timers, int64_t now)
+void weft__timers_fire(struct weft__timers *timers, int64_t now, size_t max)
 {
-    while (timers->n > 0 && timers->entries[0].when <= now) {
+    for (; max > 0 && timers->n > 0 && timers->entries[0].when <= now; max--) {
         struct weft__timer *timer = timers->entries[0].timer;
         weft__timer_stop(timers, timer);
         timer->fire(timer);

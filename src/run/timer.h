@@ -37,8 +37,8 @@ static inline bool weft__timer_is_started(const struct weft__timer *timer)
 }
 /* WEFT_FOREVER if there is none. */
 int64_t weft__timers_next(const struct weft__timers *timers);
-/* Fires everything that is due at now, in order; each timer is stopped before its function runs. */
-void weft__timers_fire(struct weft__timers *timers, int64_t now);
+/* Fires what is due at now, in order, at most max; each is stopped before its function runs. */
+void weft__timers_fire(struct weft__timers *timers, int64_t now, size_t max);
 void weft__timers_done(struct weft__timers *timers);
 
 #endif

@@ -506,7 +506,7 @@ static int64_t model_next(const struct model_timer *model)
 
 static void check_fire(struct weft__timers *timers, struct model_timer *model, int64_t now)
 {
-    weft__timers_fire(timers, now);
+    weft__timers_fire(timers, now, SIZE_MAX);
     for (int i = 0; i < MODEL_TIMERS; i++) {
         bool due = model[i].when >= 0 && model[i].when <= now;
         ASSERT(model[i].fired == due);
@@ -571,10 +571,12 @@ TEST(timers_can_be_changed_while_they_fire)
         .timers = &timers, .timer.fire = restart, .victim = &victim.timer};
     ASSERT_OK(weft__timer_start(&timers, &restarting.timer, 10));
     ASSERT_OK(weft__timer_start(&timers, &victim.timer, 11));
-    weft__timers_fire(&timers, 12);
+    weft__timers_fire(&timers, 12, 1);
+    ASSERT_INT_EQ(restarting.n, 1);
+    weft__timers_fire(&timers, 12, SIZE_MAX);
     ASSERT_INT_EQ(restarting.n, 3);
     ASSERT(!victim.fired);
-    weft__timers_fire(&timers, 100);
+    weft__timers_fire(&timers, 100, SIZE_MAX);
     ASSERT_INT_EQ(restarting.n, 5);
     ASSERT_INT_EQ(weft__timers_next(&timers), WEFT_FOREVER);
     weft__timers_done(&timers);
