@@ -249,7 +249,8 @@ typedef enum weft_client_closing {
  *
  * Idle connections are closed, calls that wait for a connection and all later ones fail with
  * WEFT_ECLIENT_CLOSED.  Only calls of this thread's loop are waited for, and streamed responses
- * and streams of HTTP/2 that were taken, until they are freed; those of other threads' loops are told.  A second call does nothing.
+ * and streams of HTTP/2 that were taken, until they are freed; those of other threads' loops are
+ * told.  A second call does nothing.
  *
  * Suspends: yes with WEFT_CLOSE_DRAIN, until the last call has ended.
  * Cancel:   -ECANCELED; it is closed, and the calls go on.
