@@ -307,12 +307,13 @@ WEFT_API weft_cookies *weft_client_cookies(weft_client *client);
  *           its fragment and what looks secret in its query, cut after 255 bytes.
  * Errors:   WEFT_EINVALID_URL, WEFT_EUNSUPPORTED_PROTOCOL, WEFT_ELOCAL_PROTOCOL: nothing was sent;
  *           WEFT_EDNS, WEFT_EDNS_NOT_FOUND; WEFT_EREFUSED, WEFT_EUNREACHABLE, WEFT_ECONNECT;
- *           WEFT_ECIRCUIT_OPEN; WEFT_ETLS, WEFT_ETLS_VERIFY; WEFT_ECONNECT_TIMEOUT, WEFT_EREAD_TIMEOUT, WEFT_EWRITE_TIMEOUT,
- *           WEFT_EPOOL_TIMEOUT, WEFT_ETOTAL_TIMEOUT; WEFT_EREAD, WEFT_EWRITE, WEFT_EDISCONNECTED,
- *           WEFT_ETRUNCATED; WEFT_EREMOTE_PROTOCOL, WEFT_EHEADER_TOO_LARGE, WEFT_EBODY_TOO_LARGE;
- *           WEFT_ETOO_MANY_REDIRECTS, WEFT_EHTTP_STATUS; WEFT_ENOT_REPLAYABLE a redirect, or an attempt
- *           after one that failed, would send a body again that cannot be; those of body_reader
- *           and body_rewind; WEFT_ECLIENT_CLOSED; -EINVAL; -ENOMEM.
+ *           WEFT_ECIRCUIT_OPEN; WEFT_ETLS, WEFT_ETLS_VERIFY; WEFT_ECONNECT_TIMEOUT,
+ *           WEFT_EREAD_TIMEOUT, WEFT_EWRITE_TIMEOUT, WEFT_EPOOL_TIMEOUT, WEFT_ETOTAL_TIMEOUT;
+ *           WEFT_EREAD, WEFT_EWRITE, WEFT_EDISCONNECTED, WEFT_ETRUNCATED; WEFT_EREMOTE_PROTOCOL,
+ *           WEFT_EHEADER_TOO_LARGE, WEFT_EBODY_TOO_LARGE; WEFT_ETOO_MANY_REDIRECTS,
+ *           WEFT_EHTTP_STATUS; WEFT_ENOT_REPLAYABLE a redirect, or an attempt after one that
+ *           failed, would send a body again that cannot be; those of body_reader and body_rewind;
+ *           WEFT_ECLIENT_CLOSED; -EINVAL; -ENOMEM.
  * Source:   httpx.Client.request; RFC 9110, RFC 9112.
  * Since:    0.1
  */
@@ -340,8 +341,9 @@ WEFT_API int weft_client_request(weft_client *client, const char *method, const 
  * and reading the response fails with that error.  A read waits for read_timeout since the last
  * progress in either direction, the body for write_timeout, but not while the server cannot go on
  * because its response is not read.  Before the head, and in weft_client_request(), an answer may
- * take any time while the body goes, at any speed.  In plain code the body goes on while the thread waits in any call of the
- * library, and stands still between calls.  The function must not free the response itself.
+ * take any time while the body goes, at any speed.  In plain code the body goes on while the thread
+ * waits in any call of the library, and stands still between calls.  The function must not free the
+ * response itself.
  *
  * Suspends: yes, like weft_client_request().
  * Cancel:   -ECANCELED. The connection is closed, its place in the pool is free.

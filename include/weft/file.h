@@ -96,7 +96,8 @@ WEFT_API int weft_append_file(const char *path, const void *data, size_t len);
  * @path: borrows. NUL-terminated.
  * @mode: borrows. One of "r" (read, must exist), "w" (write, emptied or created), "a" (write at
  *        the end, created if need be), "x" (write, must not exist); with "+" for reading and
- *        writing. "b" and "t" are accepted and change nothing: bytes are translated only where text is asked for.
+ *        writing. "b" and "t" are accepted and change nothing: bytes are translated only where text
+ *        is asked for.
  * @ret:  gives, free with weft_file_close().
  *
  * A FIFO is opened without waiting for the other side; the first read waits for a writer.

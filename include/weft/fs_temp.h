@@ -52,9 +52,9 @@ typedef struct weft_atomic_options {
  * Suspends: maybe.
  * Cancel:   -ECANCELED, the old content is there and nothing else is left.
  * Return:   0, or negative.
- * Errors:   -EEXIST; -EISDIR; -EINVAL a device or FIFO stands there; -ELOOP; -ENOSPC, -EACCES, -EIO and what else open, write, fdatasync and
- *           rename say. With WEFT_DURABILITY_FULL an error of the folder's sync comes when the new
- *           content is in place.
+ * Errors:   -EEXIST; -EISDIR; -EINVAL a device or FIFO stands there; -ELOOP; -ENOSPC, -EACCES, -EIO
+ *           and what else open, write, fdatasync and rename say. With WEFT_DURABILITY_FULL an error
+ *           of the folder's sync comes when the new content is in place.
  * Source:   the recipe of os.replace and os.fsync.
  * Since:    0.1
  */

@@ -197,8 +197,8 @@ WEFT_API const char *weft_response_url(const weft_response *response);
  * @response: borrows.
  * @ret_len:  borrows, to be filled with its bytes; may be NULL.
  *
- * Its encoding is that of weft_response_encoding(); what is no text of it becomes U+FFFD, and a byte
- * order mark at the beginning is left out.
+ * Its encoding is that of weft_response_encoding(); what is no text of it becomes U+FFFD, and a
+ * byte order mark at the beginning is left out.
  *
  * Suspends: never.
  * Return:   lends until the response is freed; NULL with the message of WEFT_ERESPONSE_NOT_READ for
@@ -267,8 +267,8 @@ WEFT_API const void *weft_response_content(const weft_response *response, size_t
  * @len:      bytes of room.
  *
  * Content codings are undone, at most len bytes at a time whatever they would become, unless decode
- * is WEFT_OFF.  A body in memory is given out too.  After an error but -ECANCELED and -ENOMEM the connection is closed, and every later call
- * fails too.
+ * is WEFT_OFF.  A body in memory is given out too.  After an error but -ECANCELED and -ENOMEM the
+ * connection is closed, and every later call fails too.
  *
  * Suspends: yes, until at least one byte has come.
  * Cancel:   -ECANCELED, nothing is lost: the body can be read on.
@@ -336,8 +336,8 @@ WEFT_API int64_t weft_response_read_text(weft_response *response, size_t points,
  * @ret:      lends until the next call that reads this response. A NUL stands behind it.
  * @ret_len:  borrows, to be filled with its bytes, the end of the line not counted.
  *
- * Lines end with LF, CR or CR LF and nothing else; one that ends with CR is given at once.  The last
- * one may lack its end.  After WEFT_ETOO_LONG, nothing has been taken.
+ * Lines end with LF, CR or CR LF and nothing else; one that ends with CR is given at once.  The
+ * last one may lack its end.  After WEFT_ETOO_LONG, nothing has been taken.
  *
  * Suspends: yes, until a line has come.
  * Cancel:   -ECANCELED, nothing is lost.
