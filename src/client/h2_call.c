@@ -65,8 +65,7 @@ void weft__h2_on_stream(struct weft__h2_stream *stream, void *owner)
         weft__tunnel_event(light->tunnel);
         return;
     }
-    if (light->uploading != NULL && (weft__h2_status(stream) >= 300 || weft__h2_is_ended(stream) ||
-                                     weft__h2_stream_error(stream) != 0)) {
+    if (light->uploading != NULL && (weft__h2_status(stream) >= 300 || weft__h2_is_over(stream))) {
         light->early = true;
         weft_scope_cancel(light->uploading, "the server has answered");
     }
@@ -238,17 +237,45 @@ static void skip(struct weft__light *light, size_t len)
         weft__h2_consume(light->stream, len);
 }
 
+/*
+ * A success that is whole before the body is sent is no refusal: the exchange goes on until the
+ * server has had the body, or has said that it wants no more of it (RFC 9113 8.1).  A function
+ * that reads the response itself cannot wait for its own end.
+ */
+static bool is_over(const struct weft__light *light)
+{
+    const struct weft__h2_stream *stream = light->stream;
+    if (!weft__h2_is_ended(stream) || weft__h2_upload_has_failed(light))
+        return false;
+    return weft__h2_is_over(stream) || light->early || weft__h2_status(stream) >= 300 ||
+           weft__h2_upload_is_own(light);
+}
+
+/* The response is whole.  Its server is not to blame for taking no more: it has said all. */
+static int wait_sent(struct weft__light *light)
+{
+    struct weft__conn *conn = &light->conn;
+    if (weft__h2_upload_runs(light))
+        return weft__h2_wait(&light->reader, WEFT_FOREVER, "end of an HTTP/2 upload");
+    size_t left = weft__h2_unwritten(light->stream);
+    int err = weft__h2_wait(&light->reader, conn->write_timeout, "HTTP/2 window");
+    if (err != -ETIMEDOUT)
+        return err;
+    light->early = weft__h2_unwritten(light->stream) == left;
+    return 0;
+}
+
 /* 1: there are unread bytes; 0: the body is over. */
 static int await_data(struct weft__light *light)
 {
     for (;;) {
         if (weft__h2_left(light) > 0)
             return 1;
-        if (weft__h2_is_ended(light->stream))
+        if (is_over(light))
             return 0;
         int err = weft__h2_failure(light);
         if (err == 0)
-            err = wait_response(light);
+            err = weft__h2_is_ended(light->stream) ? wait_sent(light) : wait_response(light);
         if (err < 0)
             return err;
     }
@@ -378,7 +405,7 @@ void weft__h2_fill(weft_response *response, struct weft__conn *conn)
     response->reason = weft_status_reason(response->status);
     response->content_length = weft__h2_content_length(light->stream);
     weft__headers_swap(&response->headers, weft__h2_headers(light->stream));
-    if (weft__h2_is_ended(light->stream) && weft__h2_left(light) == 0)
+    if (is_over(light) && weft__h2_left(light) == 0)
         kind = WEFT__H1_NONE;
     else if (response->content_length > 0) /* of 0 the end, or trailers, are still to come */
         kind = WEFT__H1_LENGTH;
@@ -407,7 +434,7 @@ int weft__h2_piece(weft_response *response, size_t max, const char **ret, size_t
     *ret_len = len < max ? len : max;
     light->held = *ret_len;
     response->body.received += *ret_len;
-    response->body.ended = weft__h2_is_ended(light->stream) && weft__h2_left(light) == *ret_len;
+    response->body.ended = is_over(light) && weft__h2_left(light) == *ret_len;
     return 1;
 }
 
@@ -437,7 +464,7 @@ int64_t weft__h2_read(weft_response *response, void *data, size_t len)
     }
     response->body.received += n;
     if (n > 0 || more == 0)
-        response->body.ended = weft__h2_is_ended(light->stream) && weft__h2_left(light) == 0;
+        response->body.ended = is_over(light) && weft__h2_left(light) == 0;
     return n > 0 ? (int64_t)n : more;
 }
 

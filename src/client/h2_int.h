@@ -153,7 +153,11 @@ int weft__h2_upload_detach(struct weft__light *light, struct weft__call *call);
 void weft__h2_upload_wake(struct weft__light *light);
 /* It has not ended. */
 bool weft__h2_upload_runs(const struct weft__light *light);
-/* ... and belongs to a call that has not returned. */
+/* It has ended by an error, see weft__h2_upload_error(). */
+bool weft__h2_upload_has_failed(const struct weft__light *light);
+/* It is what asks: who does cannot wait for it. */
+bool weft__h2_upload_is_own(const struct weft__light *light);
+/* It belongs to a call that has not returned. */
 bool weft__h2_upload_is_attached(const struct weft__light *light);
 /* Why it could not be sent whole, 0: it was not kept from that; sets the message anew. */
 int weft__h2_upload_error(const struct weft__light *light);

@@ -12,7 +12,8 @@
  * caller's function is in use for as long as the response is, and not a moment longer.
  *
  * An answer that is no success, or the end of the stream, ends either: the body has no business
- * any more.  What was not sent is given up when the stream is freed.
+ * any more.  What was not sent is given up when the stream is freed.  A success that is whole
+ * ends neither: a server that wants no more of the body says so by RST_STREAM(NO_ERROR).
  */
 #include <string.h>
 
@@ -140,6 +141,13 @@ static int send_all(struct weft__light *light, struct weft__sending *sending)
     return err < 0 ? err : weft__h2_write_end(light->stream);
 }
 
+/* A server that is stuck, but has said all, has not failed. */
+static void look_at_error(struct weft__light *light, const struct weft__sending *sending, int err)
+{
+    if (err == WEFT_EWRITE_TIMEOUT && !sending->failed && weft__h2_is_ended(light->stream))
+        light->early = true;
+}
+
 /* ---- in the call's task ---- */
 
 static int send_in_call(struct weft__light *light, struct weft__call *call)
@@ -151,6 +159,7 @@ static int send_in_call(struct weft__light *light, struct weft__call *call)
     light->uploading = &scope;
     int err = send_all(light, &sending);
     light->uploading = NULL;
+    look_at_error(light, &sending, err);
     call->body_failed = call->body_failed || sending.failed;
     return weft_scope_exit(&scope, err);
 }
@@ -187,6 +196,7 @@ static void ended(struct weft__h2_upload *upload, int err)
         return;
     }
     light->uploading = NULL;
+    look_at_error(light, &upload->sending, err);
     if (err < 0 && !upload->given_up && !light->early)
         fail(upload, err);
     if (upload->ender != NULL)
@@ -272,6 +282,13 @@ int weft__h2_send(struct weft__light *light, struct weft__call *call)
 
 /* ---- what others want of it ---- */
 
+/* Of the child of a fork nothing can be waited for; a function that does this cannot wait either. */
+static bool can_wait_for(const struct weft__h2_upload *upload)
+{
+    const struct weft_task *self = weft__self();
+    return upload->task != self && !self->loop->forked;
+}
+
 void weft__h2_upload_wake(struct weft__light *light)
 {
     if (light->upload != NULL)
@@ -283,6 +300,16 @@ bool weft__h2_upload_runs(const struct weft__light *light)
     return light->upload != NULL && !light->upload->over;
 }
 
+bool weft__h2_upload_has_failed(const struct weft__light *light)
+{
+    return light->upload != NULL && light->upload->err < 0;
+}
+
+bool weft__h2_upload_is_own(const struct weft__light *light)
+{
+    return weft__h2_upload_runs(light) && !can_wait_for(light->upload);
+}
+
 bool weft__h2_upload_is_attached(const struct weft__light *light)
 {
     return light->upload != NULL && light->upload->call != NULL;
@@ -291,7 +318,7 @@ bool weft__h2_upload_is_attached(const struct weft__light *light)
 int weft__h2_upload_error(const struct weft__light *light)
 {
     const struct weft__h2_upload *upload = light->upload;
-    return upload != NULL && upload->err < 0 ? weft__fail(upload->err, "%s", upload->message) : 0;
+    return weft__h2_upload_has_failed(light) ? weft__fail(upload->err, "%s", upload->message) : 0;
 }
 
 int weft__h2_upload_detach(struct weft__light *light, struct weft__call *call)
@@ -306,13 +333,6 @@ int weft__h2_upload_detach(struct weft__light *light, struct weft__call *call)
     call->segments = NULL;
     upload->call = NULL;
     return 0;
-}
-
-/* Of the child of a fork nothing can be waited for; a function that does this cannot wait either. */
-static bool can_wait_for(const struct weft__h2_upload *upload)
-{
-    const struct weft_task *self = weft__self();
-    return upload->task != self && !self->loop->forked;
 }
 
 static void wait_for_end(struct weft__h2_upload *upload)

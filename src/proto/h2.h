@@ -137,6 +137,8 @@ int64_t weft__h2_write(struct weft__h2_stream *stream, const void *data, size_t 
 int weft__h2_write_end(struct weft__h2_stream *stream);
 /* Everything that was written has been given to output. */
 bool weft__h2_is_written(const struct weft__h2_stream *stream);
+/* Bytes that have not been. */
+size_t weft__h2_unwritten(const struct weft__h2_stream *stream);
 
 /* Status of the final response, 0 while its head has not come. */
 int weft__h2_status(const struct weft__h2_stream *stream);

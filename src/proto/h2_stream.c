@@ -431,6 +431,11 @@ bool weft__h2_is_written(const struct weft__h2_stream *stream)
     return stream->send.len == 0 && (!stream->send_ended || stream->sent_all);
 }
 
+size_t weft__h2_unwritten(const struct weft__h2_stream *stream)
+{
+    return stream->send.len;
+}
+
 /* ---- read ---- */
 
 int weft__h2_status(const struct weft__h2_stream *stream)

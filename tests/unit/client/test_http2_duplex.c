@@ -349,24 +349,154 @@ VIRTUAL_TEST(h2_duplex_progress_is_told_and_may_end_it)
     world_end(&world);
 }
 
-VIRTUAL_TEST(h2_duplex_whole_answer_ends_the_body)
+VIRTUAL_TEST(h2_duplex_whole_answer_that_wants_no_more_ends_the_body)
+{
+    static const struct h2_act acts[] = {{.early = true, .body = 70000, .stops = true}};
+    struct source source = {.size = UINT64_MAX, .takes = WEFT_MS(1)};
+    WORLD(acts, .http2 = true);
+    weft_response *response;
+    ASSERT_OK(world_stream(&world, &source, &response));
+    ASSERT_OK(weft_response_read_all(response));
+    source.gone = true;
+    size_t len;
+    weft_response_content(response, &len);
+    ASSERT_INT_EQ(len, 70000);
+    weft_response_free(response);
+    ASSERT_OK(weft_sleep(WEFT_MS(1)));
+    ASSERT_INT_EQ(world.fake.dials, 1);
+    world_end(&world);
+}
+
+/* A success is no refusal: as over HTTP/1.1, what the server does not send back is sent whole. */
+VIRTUAL_TEST(h2_duplex_whole_answer_leaves_the_body)
 {
     static const struct h2_act acts[] = {{.early = true, .body = 70000},
-                                         {.early = true, .body = 70000, .stops = true}};
-    WORLD(acts, .http2 = true);
-    for (int i = 0; i < 2; i++) {
-        struct source source = {.size = UINT64_MAX, .takes = WEFT_MS(1)};
+                                         {.early = true, .status = 204},
+                                         {.early = true, .body = 1, .trailer = true}};
+    enum { SIZE = 3000000 };
+    WORLD(acts, .http2 = true, .read_timeout = WEFT_MS(3));
+    for (int i = 0; i < 3; i++) {
+        struct source source = {.size = SIZE, .takes = WEFT_MS(5)};
         weft_response *response;
         ASSERT_OK(world_stream(&world, &source, &response));
+        ASSERT_INT_LT(source.given, SIZE);
         ASSERT_OK(weft_response_read_all(response));
-        source.gone = true;
+        size_t len;
+        weft_response_content(response, &len);
+        ASSERT_INT_EQ(len, acts[i].body);
+        ASSERT_OK(weft_sleep(WEFT_MS(1)));
+        ASSERT_INT_EQ(world.fake.ends, i + 1);
+        ASSERT_INT_EQ(world.fake.uploaded, (size_t)(i + 1) * SIZE);
+        weft_response_free(response);
+    }
+    ASSERT_INT_EQ(world.fake.resets, 0);
+    expect_balance(&world);
+    world_end(&world);
+}
+
+VIRTUAL_TEST(h2_duplex_whole_answer_leaves_the_body_of_a_call)
+{
+    static const struct h2_act acts[] = {{.early = true, .body = 70000}};
+    enum { SIZE = 3000000 };
+    static char text[SIZE];
+    WORLD(acts, .http2 = true);
+    for (int i = 0; i < 2; i++) {
+        struct source source = {.size = SIZE, .takes = WEFT_MS(5)};
+        weft_request_options options = *WEFT_REQUEST(.content = text, .content_len = SIZE);
+        if (i == 0)
+            options = *WEFT_REQUEST(.body_reader = give, .body_userdata = &source);
+        weft_response *response;
+        ASSERT_OK(weft_client_post(world.client, "/", &options, &response));
         size_t len;
         weft_response_content(response, &len);
         ASSERT_INT_EQ(len, 70000);
+        ASSERT_OK(weft_sleep(WEFT_MS(1)));
+        ASSERT_INT_EQ(world.fake.ends, i + 1);
+        ASSERT_INT_EQ(world.fake.uploaded, (size_t)(i + 1) * SIZE);
         weft_response_free(response);
     }
-    ASSERT_OK(weft_sleep(WEFT_MS(1)));
-    ASSERT_INT_EQ(world.fake.dials, 1);
+    ASSERT_INT_EQ(world.fake.resets, 0);
+    expect_balance(&world);
+    world_end(&world);
+}
+
+/* The answer is whole, and the server takes no more: it counts, once the write time-out is over. */
+VIRTUAL_TEST(h2_duplex_whole_answer_of_a_server_that_is_stuck_counts)
+{
+    static const struct h2_act acts[] = {{.early = true, .body = 1000, .deaf = true}};
+    static char text[3000000];
+    WORLD(acts, .http2 = true);
+    for (int i = 0; i < 3; i++) {
+        struct source source = {.size = 3000000};
+        weft_request_options options = *WEFT_REQUEST(.content = text, .content_len = sizeof text);
+        if (i > 0)
+            options = *WEFT_REQUEST(.body_reader = give, .body_userdata = &source);
+        weft_response *response;
+        int64_t began = weft_now();
+        if (i < 2)
+            ASSERT_OK(weft_client_post(world.client, "/", &options, &response));
+        else
+            ASSERT_OK(weft_client_stream(world.client, "POST", "/", &options, &response));
+        ASSERT_OK(weft_response_read_all(response));
+        ASSERT_INT_EQ(weft_response_status(response), 200);
+        ASSERT_INT_GE(weft_now() - began, WEFT_SEC(5));
+        weft_response_free(response);
+        ASSERT_OK(weft_sleep(WEFT_MS(1)));
+        ASSERT_INT_EQ(world.fake.resets, i + 1);
+    }
+    world_end(&world);
+}
+
+VIRTUAL_TEST(h2_duplex_function_that_fails_after_the_whole_answer_fails_the_response)
+{
+    static const struct h2_act acts[] = {{.early = true, .body = 1000}};
+    WORLD(acts, .http2 = true);
+    for (int i = 0; i < 2; i++) {
+        struct source source = {
+            .size = 3000000, .takes = WEFT_MS(1), .fails_at = 500000, .code = -EFBIG};
+        weft_request_options options = *WEFT_REQUEST(.body_reader = give, .body_userdata = &source);
+        weft_response *response = NULL;
+        uint64_t got = 0;
+        char piece[300];
+        int64_t n;
+        if (i == 0) {
+            ASSERT_INT_EQ(weft_client_post(world.client, "/", &options, &response), -EFBIG);
+            continue;
+        }
+        ASSERT_OK(weft_client_stream(world.client, "POST", "/", &options, &response));
+        while ((n = weft_response_read(response, piece, sizeof piece)) > 0)
+            got += (uint64_t)n;
+        ASSERT_INT_EQ(got, 1000);
+        ASSERT_INT_EQ(n, -EFBIG);
+        weft_response_free(response);
+    }
+    world_end(&world);
+}
+
+static int64_t read_to_the_end(void *userdata, void *data, size_t len)
+{
+    weft_response **response = userdata;
+    char piece[100];
+    int64_t n;
+    memset(data, 'x', len);
+    if (*response == NULL)
+        return weft_sleep(WEFT_MS(1)) == 0 ? (int64_t)len : -ECANCELED;
+    while ((n = weft_response_read(*response, piece, sizeof piece)) > 0)
+        ;
+    return n;
+}
+
+VIRTUAL_TEST(h2_duplex_function_may_read_the_response_to_its_end)
+{
+    static const struct h2_act acts[] = {{.early = true, .body = 1000}};
+    WORLD(acts, .http2 = true);
+    weft_response *response = NULL;
+    ASSERT_OK(weft_client_stream(
+        world.client, "POST", "/",
+        WEFT_REQUEST(.body_reader = read_to_the_end, .body_userdata = &response), &response));
+    ASSERT_OK(weft_sleep(WEFT_SEC(1)));
+    ASSERT_INT_EQ(weft_response_read(response, (char[1]){""}, 1), 0);
+    weft_response_free(response);
     world_end(&world);
 }
 

@@ -471,12 +471,14 @@ static int all_at_once(void *arg)
         {.kind = H2_MIRROR},
         {.kind = H2_MIRROR},
         {.status = 307, .early = true, .name = "location", .value = "/b"},
-        {.kind = H2_MIRROR}};
+        {.kind = H2_MIRROR},
+        {.early = true, .body = 1000}};
     static char bytes[8192];
     struct h2_fake fake;
     weft_client *client;
     weft_response *response;
-    struct source sources[3] = {{.size = 70000}, {.size = UINT64_MAX}, {.size = 1000}};
+    struct source sources[4] = {
+        {.size = 70000}, {.size = UINT64_MAX}, {.size = 1000}, {.size = 70000}};
     (void)arg;
     int err = weft_yield();
     if (err == 0)
@@ -485,9 +487,9 @@ static int all_at_once(void *arg)
             &client);
     if (err < 0)
         return err;
-    h2_fake_start(&fake, acts, 4);
+    h2_fake_start(&fake, acts, 5);
     h2_fake_serve(&fake, client);
-    for (int i = 0; i < 3 && err == 0; i++) {
+    for (int i = 0; i < 4 && err == 0; i++) {
         const weft_request_options *options =
             WEFT_REQUEST(.body_reader = give, .body_rewind = again, .body_userdata = &sources[i]);
         err = i == 1 ? weft_client_stream(client, "PUT", "/", options, &response)
