@@ -101,6 +101,22 @@ void weft__inbox_close(struct weft__inbox *inbox)
         sched_yield();
 }
 
+bool weft__inbox_is_shared(const struct weft__inbox *inbox)
+{
+    return atomic_load(&inbox->refs) > 1;
+}
+
+static bool has_post(const void *arg)
+{
+    const struct weft__inbox *inbox = arg;
+    return atomic_load_explicit(&inbox->head, memory_order_relaxed) != NULL;
+}
+
+bool weft__inbox_look(const struct weft__inbox *inbox)
+{
+    return weft__spin_until(has_post, inbox);
+}
+
 bool weft__inbox_sleep(struct weft__inbox *inbox)
 {
     atomic_store(&inbox->sleeping, true);

@@ -26,6 +26,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/rand.h"
+#include "base/spin.h"
 #include "run/ctx.h"
 #include "run/stack.h"
 #include "run/timer.h"
@@ -366,6 +367,10 @@ void weft__inbox_ref(struct weft__inbox *inbox);
 void weft__inbox_unref(struct weft__inbox *inbox);
 /* Runs what was posted; true if there was something. On the loop's thread. */
 bool weft__inbox_run(struct weft__inbox *inbox);
+/* Somebody else has it: something may be posted. */
+bool weft__inbox_is_shared(const struct weft__inbox *inbox);
+/* Looks for a post for a moment: whether there is one. */
+bool weft__inbox_look(const struct weft__inbox *inbox);
 /* Runs what is there; later posts fail. */
 void weft__inbox_close(struct weft__inbox *inbox);
 /* Before waiting: false if a message came meanwhile. After waiting: weft__inbox_woken. */
@@ -427,6 +432,7 @@ struct weft__loop {
     size_t n_tasks;
     size_t n_services; /* of them: the library's own, which end with the loop */
     size_t n_pending;  /* operations in flight and offloaded jobs */
+    struct weft__spin spin;
     bool hurry; /* io_uring: a task waits for a background send, which ends without an event */
     bool native_resumed;
     atomic_bool in_run; /* for the watchdog too */

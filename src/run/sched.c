@@ -167,6 +167,33 @@ static void fire_timers(struct weft__loop *loop)
     weft__timers_fire(&loop->timers, loop->now, SIZE_MAX);
 }
 
+/* How long the loop may sleep, if nothing is posted; -1: nothing can ever wake it. */
+static int64_t time_to_sleep(struct weft__loop *loop)
+{
+    int64_t next = weft__timers_next(&loop->timers);
+    if (next == WEFT_FOREVER)
+        return loop->n_pending == 0 && !weft__inbox_is_shared(loop->inbox) ? -1 : WEFT_FOREVER;
+    int64_t timeout = next - weft__loop_now(loop);
+    return timeout < 0 ? 0 : timeout;
+}
+
+/*
+ * A job of a worker is often over in less time than it takes to fall asleep and be woken.  What
+ * tasks have begun goes to the kernel before.
+ */
+static bool look_for_post(struct weft__loop *loop, int64_t timeout)
+{
+    if (timeout < WEFT__SPIN_TIME || !weft__inbox_is_shared(loop->inbox) ||
+        loop->backend->kind == WEFT_BACKEND_VIRTUAL || !weft__spin_is_due(&loop->spin))
+        return false;
+    poll_backend(loop, 0);
+    if (loop->ready_first != NULL)
+        return true;
+    bool came = weft__inbox_look(loop->inbox);
+    weft__spin_tried(&loop->spin, came);
+    return came;
+}
+
 static void poll_once(struct weft__loop *loop)
 {
     if (__builtin_expect(loop->forked, 0))
@@ -178,23 +205,15 @@ static void poll_once(struct weft__loop *loop)
     weft__loop_flush(loop);
     bool posted = weft__inbox_run(loop->inbox);
     int64_t timeout = 0;
-    if (loop->ready_first == NULL && !posted) {
-        int64_t next = weft__timers_next(&loop->timers);
-        if (next == WEFT_FOREVER) {
-            if (loop->n_pending == 0 && atomic_load(&loop->inbox->refs) == 1) {
-                weft__deadlock(loop);
-                new_budget(loop);
-                return;
-            }
-            timeout = WEFT_FOREVER;
-        } else {
-            timeout = next - weft__loop_now(loop);
-            if (timeout < 0)
-                timeout = 0;
-        }
+    if (loop->ready_first == NULL && !posted)
+        timeout = time_to_sleep(loop);
+    if (timeout < 0) {
+        weft__deadlock(loop);
+        new_budget(loop);
+        return;
     }
     /* Nothing can have happened where nothing is under way. */
-    if (timeout != 0 || loop->n_pending > 0)
+    if (timeout != 0 ? !look_for_post(loop, timeout) : loop->n_pending > 0)
         poll_backend(loop, timeout);
     weft__inbox_run(loop->inbox);
     loop->now = weft__loop_now(loop);

@@ -35,7 +35,7 @@ struct weft_offload_limiter {
 struct worker {
     struct weft__list node; /* in idle */
     pthread_cond_t wake;
-    struct weft__work *work;
+    _Atomic(struct weft__work *) work;
 };
 
 static struct weft_offload_limiter shared[] = {
@@ -52,6 +52,9 @@ static struct weft__list idle; /* the one that became so last comes first */
 static size_t n_threads;
 static size_t n_busy;
 static bool stopping; /* idle threads end */
+static struct weft__spin spin;
+/* The one idle thread that looks for work itself; more would only take processors from others. */
+static struct worker *looker;
 
 /* ---- the process begins, forks and ends ---- */
 
@@ -106,6 +109,7 @@ static void child_forked(void)
     weft__list_init(&idle);
     n_threads = 0;
     n_busy = 0;
+    looker = NULL;
     for (struct weft__list *node = all_limiters.next; node != &all_limiters; node = node->next) {
         struct weft_offload_limiter *limiter =
             WEFT__CONTAINER(node, struct weft_offload_limiter, node);
@@ -154,9 +158,30 @@ static void limiter_release(struct weft_offload_limiter *limiter)
     weft__free(limiter);
 }
 
+static bool has_work(const void *arg)
+{
+    const struct worker *self = arg;
+    return atomic_load_explicit(&self->work, memory_order_acquire) != NULL;
+}
+
+/* The next piece of work often comes in less time than it takes to fall asleep and be woken. */
+static void look_for_work(struct worker *self)
+{
+    if (self->work != NULL || looker != NULL || stopping || !weft__spin_is_due(&spin))
+        return;
+    looker = self;
+    pthread_mutex_unlock(&lock);
+    bool came = weft__spin_until(has_work, self);
+    pthread_mutex_lock(&lock);
+    if (looker == self)
+        looker = NULL;
+    weft__spin_tried(&spin, came);
+}
+
 /* Waits for work; false when there was none for a while, or there shall be none. */
 static bool wait_for_work(struct worker *self)
 {
+    look_for_work(self);
     struct timespec until = clock_in(WEFT_SEC(IDLE_SECONDS));
     int err = 0;
     while (self->work == NULL && !stopping && err != ETIMEDOUT)
@@ -243,13 +268,17 @@ static int start_thread(struct weft__work *work)
 /* Work that its limiter has admitted. */
 static int hand_over(struct weft__work *work)
 {
-    struct weft__list *node = weft__list_pop_front(&idle);
-    if (node == NULL)
+    struct worker *worker = looker;
+    if (weft__list_is_empty(&idle))
         return start_thread(work);
-    struct worker *worker = WEFT__CONTAINER(node, struct worker, node);
+    if (worker == NULL)
+        worker = WEFT__CONTAINER(idle.next, struct worker, node);
+    weft__list_remove(&worker->node);
     n_busy++;
     worker->work = work;
-    pthread_cond_signal(&worker->wake);
+    if (worker != looker)
+        pthread_cond_signal(&worker->wake);
+    looker = NULL;
     return 0;
 }
 

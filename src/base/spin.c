@@ -1,0 +1,61 @@
+/* spin.c - looking for what another thread does before sleeping. */
+#include "base/spin.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { SKIPS_MAX = 1024, LOOKS = 16 };
+
+/* On one processor the other thread could do nothing meanwhile. */
+static bool has_processors(void)
+{
+    static atomic_int n;
+    int known = atomic_load_explicit(&n, memory_order_relaxed);
+    if (known == 0) {
+        cpu_set_t set;
+        known = sched_getaffinity(getpid(), sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+        atomic_store_explicit(&n, known, memory_order_relaxed);
+    }
+    return known > 1;
+}
+
+bool weft__spin_is_due(struct weft__spin *spin)
+{
+    if (spin->skipped++ < spin->skips)
+        return false;
+    spin->skipped = 0;
+    return has_processors();
+}
+
+static inline void relax(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+
+bool weft__spin_until(bool (*came)(const void *arg), const void *arg)
+{
+    int64_t until = weft__clock_monotonic() + WEFT__SPIN_TIME;
+    do {
+        for (int i = 0; i < LOOKS; i++) {
+            if (came(arg))
+                return true;
+            relax();
+        }
+    } while (weft__clock_monotonic() < until);
+    return came(arg);
+}
+
+void weft__spin_tried(struct weft__spin *spin, bool came)
+{
+    if (came)
+        spin->skips = 0;
+    else
+        spin->skips = spin->skips == 0 ? 1 : spin->skips < SKIPS_MAX ? spin->skips * 2 : SKIPS_MAX;
+}
