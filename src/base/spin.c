@@ -7,27 +7,26 @@
 
 #include "base/clock.h"
 
-enum { SKIPS_MAX = 1024, LOOKS = 16 };
+enum { SKIPS_MAX = 255, LOOKS = 16 };
 
-/* On one processor the other thread could do nothing meanwhile. */
-static bool has_processors(void)
+static size_t count_processors(void)
 {
-    static atomic_int n;
-    int known = atomic_load_explicit(&n, memory_order_relaxed);
+    static atomic_size_t n;
+    size_t known = atomic_load_explicit(&n, memory_order_relaxed);
     if (known == 0) {
         cpu_set_t set;
-        known = sched_getaffinity(getpid(), sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+        known = sched_getaffinity(getpid(), sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
         atomic_store_explicit(&n, known, memory_order_relaxed);
     }
-    return known > 1;
+    return known;
 }
 
-bool weft__spin_is_due(struct weft__spin *spin)
+bool weft__spin_is_due(struct weft__spin *spin, size_t n_others)
 {
-    if (spin->skipped++ < spin->skips)
+    if (n_others >= count_processors() || spin->skipped++ < spin->skips)
         return false;
     spin->skipped = 0;
-    return has_processors();
+    return true;
 }
 
 static inline void relax(void)
@@ -55,7 +54,7 @@ bool weft__spin_until(bool (*came)(const void *arg), const void *arg)
 void weft__spin_tried(struct weft__spin *spin, bool came)
 {
     if (came)
-        spin->skips = 0;
-    else
-        spin->skips = spin->skips == 0 ? 1 : spin->skips < SKIPS_MAX ? spin->skips * 2 : SKIPS_MAX;
+        spin->skips /= 2;
+    else if (spin->skips < SKIPS_MAX)
+        spin->skips = spin->skips * 2 + 1;
 }

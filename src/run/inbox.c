@@ -101,9 +101,9 @@ void weft__inbox_close(struct weft__inbox *inbox)
         sched_yield();
 }
 
-bool weft__inbox_is_shared(const struct weft__inbox *inbox)
+size_t weft__inbox_others(const struct weft__inbox *inbox)
 {
-    return atomic_load(&inbox->refs) > 1;
+    return (size_t)atomic_load(&inbox->refs) - 1;
 }
 
 static bool has_post(const void *arg)

@@ -367,8 +367,8 @@ void weft__inbox_ref(struct weft__inbox *inbox);
 void weft__inbox_unref(struct weft__inbox *inbox);
 /* Runs what was posted; true if there was something. On the loop's thread. */
 bool weft__inbox_run(struct weft__inbox *inbox);
-/* Somebody else has it: something may be posted. */
-bool weft__inbox_is_shared(const struct weft__inbox *inbox);
+/* How many others have it, who may post. */
+size_t weft__inbox_others(const struct weft__inbox *inbox);
 /* Looks for a post for a moment: whether there is one. */
 bool weft__inbox_look(const struct weft__inbox *inbox);
 /* Runs what is there; later posts fail. */

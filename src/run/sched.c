@@ -172,7 +172,7 @@ static int64_t time_to_sleep(struct weft__loop *loop)
 {
     int64_t next = weft__timers_next(&loop->timers);
     if (next == WEFT_FOREVER)
-        return loop->n_pending == 0 && !weft__inbox_is_shared(loop->inbox) ? -1 : WEFT_FOREVER;
+        return loop->n_pending == 0 && weft__inbox_others(loop->inbox) == 0 ? -1 : WEFT_FOREVER;
     int64_t timeout = next - weft__loop_now(loop);
     return timeout < 0 ? 0 : timeout;
 }
@@ -183,8 +183,9 @@ static int64_t time_to_sleep(struct weft__loop *loop)
  */
 static bool look_for_post(struct weft__loop *loop, int64_t timeout)
 {
-    if (timeout < WEFT__SPIN_TIME || !weft__inbox_is_shared(loop->inbox) ||
-        loop->backend->kind == WEFT_BACKEND_VIRTUAL || !weft__spin_is_due(&loop->spin))
+    size_t n_others = weft__inbox_others(loop->inbox);
+    if (timeout < WEFT__SPIN_TIME || n_others == 0 || loop->backend->kind == WEFT_BACKEND_VIRTUAL ||
+        !weft__spin_is_due(&loop->spin, n_others))
         return false;
     poll_backend(loop, 0);
     if (loop->ready_first != NULL)

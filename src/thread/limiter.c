@@ -164,10 +164,10 @@ static bool has_work(const void *arg)
     return atomic_load_explicit(&self->work, memory_order_acquire) != NULL;
 }
 
-/* The next piece of work often comes in less time than it takes to fall asleep and be woken. */
+/* Whoever gives it work does so in less time, often, than it takes to fall asleep and be woken. */
 static void look_for_work(struct worker *self)
 {
-    if (self->work != NULL || looker != NULL || stopping || !weft__spin_is_due(&spin))
+    if (self->work != NULL || looker != NULL || stopping || !weft__spin_is_due(&spin, n_busy + 1))
         return;
     looker = self;
     pthread_mutex_unlock(&lock);
