@@ -1,21 +1,21 @@
 /* spin.c - looking for what another thread does before sleeping. */
 #include "base/spin.h"
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cpu.h"
 
 enum { SKIPS_MAX = 255, LOOKS = 16 };
 
+/* Of the process: its loops may be bound to one each. */
 static size_t count_processors(void)
 {
     static atomic_size_t n;
     size_t known = atomic_load_explicit(&n, memory_order_relaxed);
     if (known == 0) {
-        cpu_set_t set;
-        known = sched_getaffinity(getpid(), sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+        known = weft__cpu_count(getpid());
         atomic_store_explicit(&n, known, memory_order_relaxed);
     }
     return known;
