@@ -9,16 +9,19 @@
 
 enum { SKIPS_MAX = 255, LOOKS = 16 };
 
+static atomic_size_t n_processors;
+
 /* Of the process: its loops may be bound to one each. */
+void weft__spin_prepare(void)
+{
+    atomic_store_explicit(&n_processors, weft__cpu_count(getpid()), memory_order_relaxed);
+}
+
 static size_t count_processors(void)
 {
-    static atomic_size_t n;
-    size_t known = atomic_load_explicit(&n, memory_order_relaxed);
-    if (known == 0) {
-        known = weft__cpu_count(getpid());
-        atomic_store_explicit(&n, known, memory_order_relaxed);
-    }
-    return known;
+    if (atomic_load_explicit(&n_processors, memory_order_relaxed) == 0)
+        weft__spin_prepare();
+    return atomic_load_explicit(&n_processors, memory_order_relaxed);
 }
 
 bool weft__spin_is_due(struct weft__spin *spin, size_t n_others)

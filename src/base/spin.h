@@ -22,6 +22,8 @@ struct weft__spin {
                          half as many after each success */
 };
 
+/* Counts processors, for which it opens files; else who is the first to sleep does. */
+void weft__spin_prepare(void);
 /*
  * Whether it is to be tried before this sleep.  Never where the others, who have work, need all
  * processors for it.

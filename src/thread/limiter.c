@@ -132,6 +132,8 @@ static void prepare(void)
     weft__list_init(&all_limiters);
     for (size_t i = 0; i < sizeof shared / sizeof shared[0]; i++)
         limiter_init(&shared[i]);
+    /* Not by a worker, at a time that nobody expects. */
+    weft__spin_prepare();
     pthread_atfork(before_fork, parent_forked, child_forked);
     atexit(at_exit);
 }
