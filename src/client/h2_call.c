@@ -237,18 +237,28 @@ static void skip(struct weft__light *light, size_t len)
         weft__h2_consume(light->stream, len);
 }
 
+/* What the stream has sent is the system's by now, or never will be. */
+static bool is_flushed(struct weft__light *light)
+{
+    const struct weft__h2_conn *shared = light->conn.shared;
+    if (light->last_batch == 0)
+        light->last_batch = shared->n_made;
+    return shared->ended || shared->n_written >= light->last_batch;
+}
+
 /*
  * A success that is whole before the body is sent is no refusal: the exchange goes on until the
  * server has had the body, or has said that it wants no more of it (RFC 9113 8.1).  A function
  * that reads the response itself cannot wait for its own end.
  */
-static bool is_over(const struct weft__light *light)
+static bool is_over(struct weft__light *light)
 {
     const struct weft__h2_stream *stream = light->stream;
     if (!weft__h2_is_ended(stream) || weft__h2_upload_has_failed(light))
         return false;
-    return weft__h2_is_over(stream) || light->early || weft__h2_status(stream) >= 300 ||
-           weft__h2_upload_is_own(light);
+    if (light->early || weft__h2_status(stream) >= 300 || weft__h2_upload_is_own(light))
+        return true;
+    return weft__h2_is_over(stream) && (!light->has_body || is_flushed(light));
 }
 
 /* The response is whole.  Its server is not to blame for taking no more: it has said all. */
@@ -258,7 +268,10 @@ static int wait_sent(struct weft__light *light)
     if (weft__h2_upload_runs(light))
         return weft__h2_wait(&light->reader, WEFT_FOREVER, "end of an HTTP/2 upload");
     size_t left = weft__h2_unwritten(light->stream);
-    int err = weft__h2_wait(&light->reader, conn->write_timeout, "HTTP/2 window");
+    if (weft__h2_is_over(light->stream))
+        weft__list_push_back(&conn->shared->flushing, &light->flush);
+    int err = weft__h2_wait(&light->reader, conn->write_timeout, "HTTP/2 output");
+    weft__list_remove(&light->flush);
     if (err != -ETIMEDOUT)
         return err;
     light->early = weft__h2_unwritten(light->stream) == left;
@@ -374,6 +387,8 @@ int weft__h2_exchange(struct weft__conn *conn, struct weft__call *call, bool *re
     light->call = call;
     light->wanted = false;
     light->early = false;
+    light->has_body = call->has_body;
+    light->last_batch = 0;
     light->unfit = false;
     call->framed = false;
     int err = open_stream(light, call);

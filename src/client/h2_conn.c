@@ -59,6 +59,13 @@ void weft__h2c_kick(struct weft__h2_conn *shared)
     weft__wake(shared->writer.task, 0);
 }
 
+static void wake_flushing(struct weft__h2_conn *shared)
+{
+    struct weft__list *node;
+    while ((node = weft__list_pop_front(&shared->flushing)) != NULL)
+        weft__h2_wake(&WEFT__CONTAINER(node, struct weft__light, flush)->reader, 0);
+}
+
 void weft__h2c_end(struct weft__h2_conn *shared, int err)
 {
     struct weft__conn *slot = shared->slot;
@@ -70,6 +77,7 @@ void weft__h2c_end(struct weft__h2_conn *shared, int err)
     weft__pool_turn_end(shared);
     weft__list_remove(&shared->node);
     weft__timer_stop(&shared->loop->timers, &shared->ping);
+    wake_flushing(shared);
     for (struct weft__list *node = shared->lights.next; node != &shared->lights; node = node->next)
         WEFT__CONTAINER(node, struct weft__light, node)->conn.stream = NULL;
     if (shared->broken || (err != 0 && weft__h2_error(shared->h2) == 0)) {
@@ -94,9 +102,13 @@ void weft__h2c_end(struct weft__h2_conn *shared, int err)
 static int write_some(struct weft__h2_conn *shared)
 {
     weft__buf_clear(&shared->out);
+    shared->n_made++;
     int err = weft__h2_output(shared->h2, &shared->out, OUT_MAX);
     if (err == 0 && shared->out.len > 0)
         err = weft_stream_write(shared->stream, weft__buf_bytes(&shared->out), shared->out.len);
+    if (err == 0)
+        shared->n_written = shared->n_made;
+    wake_flushing(shared);
     return err < 0 && !shared->ended ? weft__conn_write_error(shared->slot, err) : err;
 }
 
@@ -323,6 +335,7 @@ int weft__h2c_new(struct weft__conn *slot, struct weft__h2_conn **ret)
     shared->ping.fire = ping_due;
     weft__list_init(&shared->lights);
     weft__list_init(&shared->asking);
+    weft__list_init(&shared->flushing);
     weft__buf_init(&shared->out, SIZE_MAX);
     shared->stream = slot->stream;
     shared->slot = slot;

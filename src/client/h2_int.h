@@ -25,7 +25,10 @@ struct weft__h2_conn {
     struct weft__list of_pool; /* in pool->shared */
     struct weft__list node;    /* in origin->shared, while it takes streams */
     struct weft__list lights;
-    struct weft__list asking; /* who waits for the server's settings */
+    struct weft__list asking;   /* who waits for the server's settings */
+    struct weft__list flushing; /* lights that wait for what was made to be written */
+    uint64_t n_made;            /* batches of output */
+    uint64_t n_written;         /* of them */
     size_t n_lights;
     size_t n_pending; /* lights without a stream yet */
     size_t n_tasks;
@@ -66,6 +69,8 @@ struct weft__light {
     struct weft__h2_upload *upload; /* the task that sends the body; NULL: there is none */
     weft_scope *uploading;          /* cancelled when there is no use in sending more */
     struct weft__buf aside;         /* of the response, taken out of the way of an upload */
+    struct weft__list flush;        /* in shared->flushing */
+    uint64_t last_batch;            /* what it has sent is whole with this one; 0: not known */
     size_t held;                    /* bytes of the present piece, not given back yet */
     size_t seen;                    /* bytes that stood unread when they were last looked at */
     const struct weft__call *call;  /* until its final response has come */
@@ -73,6 +78,7 @@ struct weft__light {
     int interim_error;              /* of the caller's function that saw one */
     unsigned interim;               /* 1xx responses so far */
     bool wanted;                    /* 100 has come */
+    bool has_body;                  /* of its request */
     bool early; /* the answer, or the end of the stream, came before the body was sent */
     bool taken; /* something of the response was, since the upload began to wait */
     bool unfit; /* the server takes no request to go on by another protocol */

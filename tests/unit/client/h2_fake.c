@@ -419,7 +419,7 @@ static int fake_dial(void *userdata, const weft_url *url, weft_stream **ret)
     (void)url;
     int err = weft_sleep(fake->dial_takes);
     if (err == 0)
-        err = weft_stream_pair(1024 * 1024, ret, &stream);
+        err = weft_stream_pair(fake->holds > 0 ? fake->holds : 1024 * 1024, ret, &stream);
     if (err < 0)
         return err;
     struct connection *connection = malloc(sizeof *connection);

@@ -44,6 +44,7 @@ struct h2_fake {
     bool keeps_window;     /* no credit is given for what comes */
     int64_t settings_take; /* before they are sent, and anything is read */
     int64_t dial_takes;
+    size_t holds; /* bytes on their way over a connection; 0: 1 MiB */
     int dials;
     int requests;
     int open; /* connections */

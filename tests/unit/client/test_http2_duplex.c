@@ -420,6 +420,26 @@ VIRTUAL_TEST(h2_duplex_whole_answer_leaves_the_body_of_a_call)
     world_end(&world);
 }
 
+/* What was sent has left the program when the call returns: it may end now. */
+VIRTUAL_TEST(h2_duplex_body_is_out_when_the_call_returns)
+{
+    static const struct h2_act acts[] = {{.early = true, .body = 1000}};
+    static char text[3000000];
+    for (size_t size = sizeof text - 300000; size <= sizeof text; size += 10007) {
+        WORLD(acts, .http2 = true);
+        world.fake.holds = 4096;
+        weft_response *response;
+        ASSERT_OK(weft_client_post(world.client, "/",
+                                   WEFT_REQUEST(.content = text, .content_len = size), &response));
+        weft_response_free(response);
+        weft_client_free(world.client);
+        ASSERT_OK(weft_sleep(WEFT_MS(1)));
+        ASSERT_INT_EQ(world.fake.uploaded, size);
+        ASSERT_INT_EQ(world.fake.ends, 1);
+        h2_fake_stop(&world.fake);
+    }
+}
+
 /* The answer is whole, and the server takes no more: it counts, once the write time-out is over. */
 VIRTUAL_TEST(h2_duplex_whole_answer_of_a_server_that_is_stuck_counts)
 {
