@@ -1,11 +1,12 @@
 /*
  * h2_upload.c - the body of a request over HTTP/2 (RFC 9113 8.1).
  *
- * A body in memory is sent by the call's own task.  What comes of the response meanwhile is set
- * aside when that would stand still otherwise: a server that answers while it reads may read no
- * further before its answer is taken.
+ * A body in memory whose response is left to the caller, or a small one, is sent by the call's
+ * own task: it is the caller's again when the call returns.  What comes of the response meanwhile
+ * is set aside when that would stand still otherwise: a server that answers while it reads may
+ * read no further before its answer is taken.
  *
- * One that comes by pieces is sent by a task of its own, beside whoever waits for the response and
+ * One that comes by pieces, and a large one, is sent by a task of its own, beside whoever waits for the response and
  * reads it.  As long as its call has not returned it is attached: it looks into the call and is
  * ended with it.  Where a call returns a response while the body still goes, the upload takes with
  * it what it needs, and goes on until the response is let go of; that waits for its end.  So the
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "client/h2_int.h"
 
 struct weft__h2_upload {
@@ -275,9 +277,15 @@ static int send_beside(struct weft__light *light, struct weft__call *call)
     return err;
 }
 
+/* What is read whole need not be set aside; what the caller has in memory stands until then. */
+static bool goes_beside(const struct weft__call *call)
+{
+    return call->reads_body || (!call->stream && call->body_len > WEFT__LIMIT_H2_WRITE);
+}
+
 int weft__h2_send(struct weft__light *light, struct weft__call *call)
 {
-    return call->reads_body ? send_beside(light, call) : send_in_call(light, call);
+    return goes_beside(call) ? send_beside(light, call) : send_in_call(light, call);
 }
 
 /* ---- what others want of it ---- */

@@ -47,6 +47,26 @@ VIRTUAL_TEST(h2_duplex_whole_response_is_read_while_the_body_goes)
     world_end(&world);
 }
 
+/* As much as anybody likes: nothing of it has to be put anywhere before the body is sent. */
+VIRTUAL_TEST(h2_duplex_whole_response_to_a_body_in_memory_is_read_while_it_goes)
+{
+    static const struct h2_act acts[] = {{.kind = H2_MIRROR}};
+    static char bytes[40000000];
+    size_t size = test_under_valgrind() ? 18000000 : sizeof bytes;
+    WORLD(acts, .http2 = true);
+    weft_response *response;
+    size_t len;
+    fill(bytes, 0, size);
+    ASSERT_OK(weft_client_post(world.client, "/",
+                               WEFT_REQUEST(.content = bytes, .content_len = size), &response));
+    const void *content = weft_response_content(response, &len);
+    ASSERT_INT_EQ(len, size);
+    ASSERT_MEM_EQ(content, bytes, len);
+    weft_response_free(response);
+    expect_balance(&world);
+    world_end(&world);
+}
+
 struct talk {
     weft_event *heard; /* the server's last message is whole */
     uint64_t sent;
