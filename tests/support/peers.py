@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import random
 import re
 import select
 import signal
@@ -113,14 +114,26 @@ def reply(body, status="200 OK", fields=""):
 given_ports = set()
 
 
+def _first_ephemeral():
+    """From here on ports are taken by whoever asks for any."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            return int(file.read().split()[0])
+    return 32768
+
+
 def free_port():
-    """A port on which nobody listens, another one each time."""
+    """A port on which nobody listens, another one each time, and none that the system gives to
+    others before it is used."""
+    end = _first_ephemeral()
     while True:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+        wanted = random.randrange(11000, end) if end > 12000 else 0
+        with contextlib.suppress(OSError), \
+                socket.create_server(("127.0.0.1", wanted)) as listener:
             port = listener.getsockname()[1]
-        if port not in given_ports:
-            given_ports.add(port)
-            return port
+            if port not in given_ports:
+                given_ports.add(port)
+                return port
 
 
 def nginx_conf(http):
