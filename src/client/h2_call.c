@@ -237,28 +237,19 @@ static void skip(struct weft__light *light, size_t len)
         weft__h2_consume(light->stream, len);
 }
 
-/* What the stream has sent is the system's by now, or never will be. */
-static bool is_flushed(struct weft__light *light)
-{
-    const struct weft__h2_conn *shared = light->conn.shared;
-    if (light->last_batch == 0)
-        light->last_batch = shared->n_made;
-    return shared->ended || shared->n_written >= light->last_batch;
-}
-
 /*
  * A success that is whole before the body is sent is no refusal: the exchange goes on until the
  * server has had the body, or has said that it wants no more of it (RFC 9113 8.1).  A function
  * that reads the response itself cannot wait for its own end.
  */
-static bool is_over(struct weft__light *light)
+static bool is_over(const struct weft__light *light)
 {
     const struct weft__h2_stream *stream = light->stream;
     if (!weft__h2_is_ended(stream) || weft__h2_upload_has_failed(light))
         return false;
     if (light->early || weft__h2_status(stream) >= 300 || weft__h2_upload_is_own(light))
         return true;
-    return weft__h2_is_over(stream) && (!light->has_body || is_flushed(light));
+    return weft__h2_is_over(stream) && (!light->has_body || light->flushed);
 }
 
 /* The response is whole.  Its server is not to blame for taking no more: it has said all. */
@@ -267,11 +258,11 @@ static int wait_sent(struct weft__light *light)
     struct weft__conn *conn = &light->conn;
     if (weft__h2_upload_runs(light))
         return weft__h2_wait(&light->reader, WEFT_FOREVER, "end of an HTTP/2 upload");
+    bool made = weft__h2_is_over(light->stream);
     size_t left = weft__h2_unwritten(light->stream);
-    if (weft__h2_is_over(light->stream))
-        weft__list_push_back(&conn->shared->flushing, &light->flush);
-    int err = weft__h2_wait(&light->reader, conn->write_timeout, "HTTP/2 output");
-    weft__list_remove(&light->flush);
+    int err = made ? weft__h2c_flush(conn->shared, conn->write_timeout)
+                   : weft__h2_wait(&light->reader, conn->write_timeout, "HTTP/2 window");
+    light->flushed = made && err == 0;
     if (err != -ETIMEDOUT)
         return err;
     light->early = weft__h2_unwritten(light->stream) == left;
@@ -362,6 +353,8 @@ static int exchange(struct weft__light *light, struct weft__call *call)
     int err = call->expects ? await_continue(light, call) : 0;
     if (err == 0 && call->has_body && weft__h2_status(light->stream) == 0)
         err = weft__h2_send(light, call);
+    else if (call->has_body)
+        light->early = true; /* instead of a 100: the body is not wanted */
     /* Whatever has become of the body, the answer is what counts. */
     if (light->early && err != -ECANCELED) {
         call->body_failed = false;
@@ -388,7 +381,6 @@ int weft__h2_exchange(struct weft__conn *conn, struct weft__call *call, bool *re
     light->wanted = false;
     light->early = false;
     light->has_body = call->has_body;
-    light->last_batch = 0;
     light->unfit = false;
     call->framed = false;
     int err = open_stream(light, call);

@@ -59,11 +59,18 @@ void weft__h2c_kick(struct weft__h2_conn *shared)
     weft__wake(shared->writer.task, 0);
 }
 
-static void wake_flushing(struct weft__h2_conn *shared)
+int weft__h2c_flush(struct weft__h2_conn *shared, int64_t timeout)
 {
-    struct weft__list *node;
-    while ((node = weft__list_pop_front(&shared->flushing)) != NULL)
-        weft__h2_wake(&WEFT__CONTAINER(node, struct weft__light, flush)->reader, 0);
+    struct weft__waiter waiter;
+    weft_scope scope;
+    uint64_t made = shared->n_made;
+    int err = 0;
+    weft_scope_enter(&scope, timeout);
+    while (err == 0 && !shared->ended && shared->n_flushed < made) {
+        weft__h2c_kick(shared);
+        err = (int)weft__waitq_wait(&shared->flushing, &waiter, "HTTP/2 output");
+    }
+    return weft_scope_exit(&scope, err);
 }
 
 void weft__h2c_end(struct weft__h2_conn *shared, int err)
@@ -77,7 +84,7 @@ void weft__h2c_end(struct weft__h2_conn *shared, int err)
     weft__pool_turn_end(shared);
     weft__list_remove(&shared->node);
     weft__timer_stop(&shared->loop->timers, &shared->ping);
-    wake_flushing(shared);
+    weft__waitq_wake_all(&shared->flushing, 0);
     for (struct weft__list *node = shared->lights.next; node != &shared->lights; node = node->next)
         WEFT__CONTAINER(node, struct weft__light, node)->conn.stream = NULL;
     if (shared->broken || (err != 0 && weft__h2_error(shared->h2) == 0)) {
@@ -99,6 +106,18 @@ void weft__h2c_end(struct weft__h2_conn *shared, int err)
 
 /* ---- writing ---- */
 
+/* A transport keeps what it was given until the loop waits, which may be after plain code goes on. */
+static int flush(struct weft__h2_conn *shared)
+{
+    if (weft__list_is_empty(&shared->flushing))
+        return 0;
+    int err = weft_stream_flush(shared->stream);
+    if (err == 0)
+        shared->n_flushed = shared->n_made;
+    weft__waitq_wake_all(&shared->flushing, 0);
+    return err;
+}
+
 static int write_some(struct weft__h2_conn *shared)
 {
     weft__buf_clear(&shared->out);
@@ -107,8 +126,7 @@ static int write_some(struct weft__h2_conn *shared)
     if (err == 0 && shared->out.len > 0)
         err = weft_stream_write(shared->stream, weft__buf_bytes(&shared->out), shared->out.len);
     if (err == 0)
-        shared->n_written = shared->n_made;
-    wake_flushing(shared);
+        err = flush(shared);
     return err < 0 && !shared->ended ? weft__conn_write_error(shared->slot, err) : err;
 }
 
@@ -159,7 +177,8 @@ static int write_loop(void *arg)
         weft__pool_h2_changed(shared);
         if (shared->ended)
             break;
-        err = weft__h2_has_output(shared->h2) ? write_some(shared) : wait_for_output(shared);
+        bool due = weft__h2_has_output(shared->h2) || !weft__list_is_empty(&shared->flushing);
+        err = due ? write_some(shared) : wait_for_output(shared);
     }
     shared->writing = NULL;
     weft_scope_exit(&scope, err);

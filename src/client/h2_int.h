@@ -26,9 +26,9 @@ struct weft__h2_conn {
     struct weft__list node;    /* in origin->shared, while it takes streams */
     struct weft__list lights;
     struct weft__list asking;   /* who waits for the server's settings */
-    struct weft__list flushing; /* lights that wait for what was made to be written */
+    struct weft__list flushing; /* who waits until what was made is the system's */
     uint64_t n_made;            /* batches of output */
-    uint64_t n_written;         /* of them */
+    uint64_t n_flushed;         /* of them, as far as anybody has asked */
     size_t n_lights;
     size_t n_pending; /* lights without a stream yet */
     size_t n_tasks;
@@ -69,8 +69,6 @@ struct weft__light {
     struct weft__h2_upload *upload; /* the task that sends the body; NULL: there is none */
     weft_scope *uploading;          /* cancelled when there is no use in sending more */
     struct weft__buf aside;         /* of the response, taken out of the way of an upload */
-    struct weft__list flush;        /* in shared->flushing */
-    uint64_t last_batch;            /* what it has sent is whole with this one; 0: not known */
     size_t held;                    /* bytes of the present piece, not given back yet */
     size_t seen;                    /* bytes that stood unread when they were last looked at */
     const struct weft__call *call;  /* until its final response has come */
@@ -79,6 +77,7 @@ struct weft__light {
     unsigned interim;               /* 1xx responses so far */
     bool wanted;                    /* 100 has come */
     bool has_body;                  /* of its request */
+    bool flushed;                   /* what it has sent is the system's, or never will be */
     bool early; /* the answer, or the end of the stream, came before the body was sent */
     bool taken; /* something of the response was, since the upload began to wait */
     bool unfit; /* the server takes no request to go on by another protocol */
@@ -97,6 +96,11 @@ int weft__h2c_new(struct weft__conn *slot, struct weft__h2_conn **ret);
 int weft__h2c_start(struct weft__h2_conn *shared);
 /* There may be something to send. */
 void weft__h2c_kick(struct weft__h2_conn *shared);
+/*
+ * Waits until what was made so far is the system's; 0 also where nothing can be sent any more,
+ * -ETIMEDOUT without a message.
+ */
+int weft__h2c_flush(struct weft__h2_conn *shared, int64_t timeout);
 /* No stream is there for anybody any more, err says why; 0: it goes in peace. */
 void weft__h2c_end(struct weft__h2_conn *shared, int err);
 /* Frees it if nothing needs it any more. */

@@ -26,6 +26,11 @@ struct weft__tunnel {
 
 /* ---- waiting ---- */
 
+static int timed_out(int code, const char *what, int64_t timeout)
+{
+    return weft__fail(code, "%s: nothing moved for %.6g s", what, (double)timeout * 1e-9);
+}
+
 /* code stands for a time that ran out. */
 static int wait_in(struct weft__list *queue, int64_t timeout, const char *what, int code)
 {
@@ -38,7 +43,7 @@ static int wait_in(struct weft__list *queue, int64_t timeout, const char *what, 
     bool cancelled = err == -ECANCELED;
     err = weft_scope_exit(&scope, err);
     if (err == -ETIMEDOUT && cancelled)
-        return weft__fail(code, "%s: nothing moved for %.6g s", what, (double)timeout * 1e-9);
+        return timed_out(code, what, timeout);
     return err;
 }
 
@@ -159,7 +164,7 @@ static int tunnel_writev(void *self, const weft_slice *slices, size_t n)
     return err;
 }
 
-/* Until everything that was written has gone to the connection. */
+/* Until everything that was written is the system's. */
 static int tunnel_flush(void *self)
 {
     struct weft__tunnel *tunnel = self;
@@ -167,7 +172,12 @@ static int tunnel_flush(void *self)
     int err = 0;
     while (err == 0 && !weft__h2_is_written(stream))
         err = weft__h2_is_over(stream) ? write_failed(tunnel) : wait_room(tunnel);
-    return err;
+    if (err < 0)
+        return err;
+    err = weft__h2c_flush(tunnel->light->conn.shared, tunnel->write_timeout);
+    if (err != -ETIMEDOUT)
+        return err;
+    return timed_out(WEFT_EWRITE_TIMEOUT, "write of an HTTP/2 tunnel", tunnel->write_timeout);
 }
 
 /* Cancelled before the end is said, it is not; afterwards the end goes by itself. */

@@ -6,11 +6,12 @@
  * is set aside when that would stand still otherwise: a server that answers while it reads may
  * read no further before its answer is taken.
  *
- * One that comes by pieces, and a large one, is sent by a task of its own, beside whoever waits for the response and
- * reads it.  As long as its call has not returned it is attached: it looks into the call and is
- * ended with it.  Where a call returns a response while the body still goes, the upload takes with
- * it what it needs, and goes on until the response is let go of; that waits for its end.  So the
- * caller's function is in use for as long as the response is, and not a moment longer.
+ * One that comes by pieces, and a large one, is sent by a task of its own, beside whoever waits
+ * for the response and reads it.  As long as its call has not returned it is attached: it looks
+ * into the call and is ended with it.  Where a call returns a response while the body still goes,
+ * the upload takes with it what it needs, and goes on until the response is let go of; that waits
+ * for its end.  So the caller's function is in use for as long as the response is, and not a
+ * moment longer.
  *
  * An answer that is no success, or the end of the stream, ends either: the body has no business
  * any more.  What was not sent is given up when the stream is freed.  A success that is whole

@@ -72,7 +72,7 @@ static struct weft__conn *light_begin(struct weft__light *light, struct weft__h2
     conn->refused = false;
     light->stream = NULL;
     light->tunnel = NULL;
-    weft__list_init(&light->flush);
+    light->flushed = false;
     weft__buf_init(&light->aside, WEFT__LIMIT_H2_ASIDE);
     conn->origin->users++;
     conn->pool->n_lights++;

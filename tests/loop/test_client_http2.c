@@ -1,4 +1,5 @@
 /* test_client_http2.c - HTTP/2 over real sockets and TLS: what the two sides agree upon. */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -52,6 +53,12 @@ static int receive(void *arg)
     site->by_h1++;
     serve_h1(stream);
     return 0;
+}
+
+static int serve_h2(void *arg)
+{
+    struct guest guest = *(struct guest *)arg;
+    return h2_fake_converse(&guest.site->fake, guest.stream);
 }
 
 static int listen_on(void *arg)
@@ -468,4 +475,98 @@ TEST(h2_idle_connection_whose_server_has_left_is_replaced_in_plain_code)
 TEST(h2_idle_connection_whose_server_has_closed_is_replaced_in_plain_code)
 {
     idle_in_plain_code(h2_fake_close);
+}
+
+/* ---- plain code that does not come back ---- */
+
+/* A server in a thread of its own, until so many bytes of bodies have come, or none does. */
+struct taker {
+    const struct h2_act *acts;
+    size_t wanted;
+    char base[64];
+    pthread_t thread;
+    pthread_barrier_t barrier;
+    bool has_come;
+};
+
+static int take_bodies(void *arg)
+{
+    struct taker *taker = arg;
+    struct site site = {.by_h1 = 0};
+    weft_stream *stream;
+    ASSERT_OK(weft_listen("127.0.0.1", 0, NULL, &site.listener));
+    snprintf(taker->base, sizeof taker->base, "http://127.0.0.1:%u",
+             weft_listener_port(site.listener));
+    h2_fake_start(&site.fake, taker->acts, 1);
+    pthread_barrier_wait(&taker->barrier);
+    ASSERT_OK(weft_listener_accept(site.listener, &stream));
+    struct guest guest = {.site = &site, .stream = stream};
+    ASSERT_OK(weft_group_spawn(&site.fake.group, serve_h2, &guest));
+    for (int i = 0; i < 2000 && site.fake.uploaded < taker->wanted; i++)
+        ASSERT_OK(weft_sleep(WEFT_MS(1)));
+    taker->has_come = site.fake.uploaded == taker->wanted;
+    h2_fake_stop(&site.fake);
+    weft_listener_close(site.listener);
+    return 0;
+}
+
+static void *run_taker(void *arg)
+{
+    ASSERT_OK(weft_run(take_bodies, arg));
+    return NULL;
+}
+
+static void taker_start(struct taker *taker, weft_client **ret)
+{
+    pthread_barrier_init(&taker->barrier, NULL, 2);
+    ASSERT_INT_EQ(pthread_create(&taker->thread, NULL, run_taker, taker), 0);
+    pthread_barrier_wait(&taker->barrier);
+    ASSERT_OK(weft_client_new(WEFT_CLIENT(.base_url = taker->base, .http1 = WEFT_OFF), ret));
+}
+
+/* Nothing turns the loop meanwhile. */
+static void taker_end(struct taker *taker, weft_client *client)
+{
+    pthread_join(taker->thread, NULL);
+    ASSERT(taker->has_come);
+    pthread_barrier_destroy(&taker->barrier);
+    weft_client_free(client);
+}
+
+TEST(h2_body_behind_a_whole_answer_has_left_when_the_call_returns_in_plain_code)
+{
+    static const struct h2_act acts[] = {{.early = true}};
+    static char body[200000];
+    static const size_t sizes[] = {1000, 66000, 100000, 200000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct taker taker = {.acts = acts, .wanted = sizes[i]};
+        weft_client *client;
+        weft_response *response;
+        taker_start(&taker, &client);
+        ASSERT_OK(weft_client_post(
+            client, "/", WEFT_REQUEST(.content = body, .content_len = sizes[i]), &response));
+        ASSERT_INT_EQ(weft_response_status(response), 200);
+        weft_response_free(response);
+        taker_end(&taker, client);
+    }
+}
+
+TEST(h2_tunnel_that_is_flushed_has_sent_all_in_plain_code)
+{
+    static const struct h2_act acts[] = {{.early = true, .unended = true}};
+    static char data[60000];
+    struct taker taker = {.acts = acts, .wanted = sizeof data};
+    weft_client *client;
+    weft_response *response;
+    weft_stream *tunnel;
+    taker_start(&taker, &client);
+    ASSERT_OK(
+        weft_client_stream(client, "CONNECT", "/", WEFT_REQUEST(.target = "db:5432"), &response));
+    ASSERT_OK(weft_response_take_stream(response, &tunnel));
+    ASSERT_OK(weft_stream_write(tunnel, data, sizeof data));
+    ASSERT_OK(weft_stream_flush(tunnel));
+    taker_end(&taker, NULL);
+    weft_stream_free(tunnel);
+    weft_response_free(response);
+    weft_client_free(client);
 }

@@ -471,6 +471,30 @@ VIRTUAL_TEST(h2_body_waits_for_a_100_and_is_not_sent_after_another_answer)
     end(&world);
 }
 
+/* Nobody waits for the end of a body that is not sent, and the server is told so. */
+VIRTUAL_TEST(h2_answer_instead_of_a_100_takes_no_time)
+{
+    static const struct h2_act acts[] = {{.early = true, .body = 10}};
+    static char body[200000];
+    WORLD(acts, .http2 = true);
+    for (int i = 0; i < 2; i++) {
+        weft_response *response;
+        int64_t began = weft_now();
+        ASSERT_OK(
+            weft_client_post(world.client, "/",
+                             WEFT_REQUEST(.content = body, .content_len = i == 0 ? 5 : sizeof body,
+                                          .expect_continue = true),
+                             &response));
+        ASSERT_INT_EQ(weft_response_status(response), 200);
+        ASSERT_INT_EQ(weft_now() - began, 0);
+        weft_response_free(response);
+        ASSERT_OK(weft_sleep(WEFT_MS(1)));
+        ASSERT_INT_EQ(world.fake.resets, i + 1);
+        ASSERT_INT_EQ(world.fake.uploaded, 0);
+    }
+    end(&world);
+}
+
 struct seen {
     int status;
     int n;
