@@ -101,9 +101,21 @@ void weft__inbox_close(struct weft__inbox *inbox)
         sched_yield();
 }
 
+/* Threads that were about to post are not here to be waited for. */
+void weft__inbox_close_forked(struct weft__inbox *inbox)
+{
+    atomic_store(&inbox->head, &closed_mark);
+}
+
 size_t weft__inbox_others(const struct weft__inbox *inbox)
 {
     return (size_t)atomic_load(&inbox->refs) - 1;
+}
+
+/* In this order: who posts has it until he has posted. */
+bool weft__inbox_is_forsaken(const struct weft__inbox *inbox)
+{
+    return weft__inbox_others(inbox) == 0 && atomic_load(&inbox->head) == NULL;
 }
 
 static bool has_post(const void *arg)

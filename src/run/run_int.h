@@ -369,10 +369,14 @@ void weft__inbox_unref(struct weft__inbox *inbox);
 bool weft__inbox_run(struct weft__inbox *inbox);
 /* How many others have it, who may post. */
 size_t weft__inbox_others(const struct weft__inbox *inbox);
+/* Nobody else has it any more, and nothing is posted. */
+bool weft__inbox_is_forsaken(const struct weft__inbox *inbox);
 /* Looks for a post for a moment: whether there is one. */
 bool weft__inbox_look(const struct weft__inbox *inbox);
 /* Runs what is there; later posts fail. */
 void weft__inbox_close(struct weft__inbox *inbox);
+/* In the child of a fork: posts fail, and those that are there are the parent's. */
+void weft__inbox_close_forked(struct weft__inbox *inbox);
 /* Before waiting: false if a message came meanwhile. After waiting: weft__inbox_woken. */
 bool weft__inbox_sleep(struct weft__inbox *inbox);
 void weft__inbox_woken(struct weft__inbox *inbox);
@@ -433,7 +437,8 @@ struct weft__loop {
     size_t n_services; /* of them: the library's own, which end with the loop */
     size_t n_pending;  /* operations in flight and offloaded jobs */
     struct weft__spin spin;
-    bool hurry; /* io_uring: a task waits for a background send, which ends without an event */
+    bool looked; /* for a post, in vain, just now: the loop sleeps unless something came */
+    bool hurry;  /* io_uring: a task waits for a background send, which ends without an event */
     bool native_resumed;
     atomic_bool in_run; /* for the watchdog too */
     bool forked;

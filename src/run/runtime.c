@@ -159,7 +159,10 @@ void weft__loop_free(struct weft__loop *loop)
     assert(loop->n_tasks == 0);
     weft__debug_detach(loop);
     run_at_exit(loop);
-    weft__inbox_close(loop->inbox);
+    if (loop->forked)
+        weft__inbox_close_forked(loop->inbox);
+    else
+        weft__inbox_close(loop->inbox);
     loop->backend->done(loop);
     weft__inbox_unref(loop->inbox);
     weft__timers_done(&loop->timers);

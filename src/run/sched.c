@@ -172,14 +172,15 @@ static int64_t time_to_sleep(struct weft__loop *loop)
 {
     int64_t next = weft__timers_next(&loop->timers);
     if (next == WEFT_FOREVER)
-        return loop->n_pending == 0 && weft__inbox_others(loop->inbox) == 0 ? -1 : WEFT_FOREVER;
+        return loop->n_pending == 0 && weft__inbox_is_forsaken(loop->inbox) ? -1 : WEFT_FOREVER;
     int64_t timeout = next - weft__loop_now(loop);
     return timeout < 0 ? 0 : timeout;
 }
 
 /*
  * A job of a worker is often over in less time than it takes to fall asleep and be woken.  What
- * tasks have begun goes to the kernel before.
+ * tasks have begun goes to the kernel before.  The round that follows such a look does all anew that
+ * comes before a sleep: the poll may have taken the wake-up of a signal, and time has passed.
  */
 static bool look_for_post(struct weft__loop *loop, int64_t timeout)
 {
@@ -192,11 +193,14 @@ static bool look_for_post(struct weft__loop *loop, int64_t timeout)
         return true;
     bool came = weft__inbox_look(loop->inbox);
     weft__spin_tried(&loop->spin, came);
-    return came;
+    loop->looked = !came;
+    return true;
 }
 
 static void poll_once(struct weft__loop *loop)
 {
+    bool looked = loop->looked;
+    loop->looked = false;
     if (__builtin_expect(loop->forked, 0))
         weft__forked_poll();
     if (loop->interrupt_scope != NULL)
@@ -214,7 +218,7 @@ static void poll_once(struct weft__loop *loop)
         return;
     }
     /* Nothing can have happened where nothing is under way. */
-    if (timeout != 0 ? !look_for_post(loop, timeout) : loop->n_pending > 0)
+    if (timeout != 0 ? looked || !look_for_post(loop, timeout) : loop->n_pending > 0)
         poll_backend(loop, timeout);
     weft__inbox_run(loop->inbox);
     loop->now = weft__loop_now(loop);
