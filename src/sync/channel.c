@@ -59,6 +59,8 @@ int weft_channel_new(size_t item_size, const weft_channel_options *options,
     channel->drop = all.drop;
     channel->userdata = all.userdata;
     channel->shared = all.shared;
+    if (channel->shared)
+        weft__channels_prepare();
     weft_sender *sender = end_new(channel);
     weft_receiver *receiver = end_new(channel);
     if (sender == NULL || receiver == NULL) {

@@ -88,6 +88,8 @@ int weft__choice_park(struct weft_task *self, struct weft__choice *choice);
 
 /* ---- shared channels: channel_shared.c ---- */
 
+/* Before there is one. */
+void weft__channels_prepare(void);
 /* Before the operations are in their queues; with the lock. */
 void weft__choice_share(struct weft_task *self, struct weft__choice *choice);
 /* As weft__choice_park. Gives the lock back. */

@@ -11,6 +11,28 @@
 #include "sync/channel_int.h"
 
 pthread_mutex_t weft__channels_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* The child of a fork may free its ends, whatever the parent's other threads were doing. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&weft__channels_lock);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&weft__channels_lock);
+}
+
+static void prepare(void)
+{
+    pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+void weft__channels_prepare(void)
+{
+    pthread_once(&once, prepare);
+}
 
 static void arrived(struct weft__post *post)
 {

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <weft/channel.h>
 #include <weft/debug.h>
 #include <weft/error.h>
 #include <weft/sync.h>
@@ -179,6 +180,13 @@ TASK_TEST(loop_with_a_message_is_not_forsaken_though_nobody_knows_it)
 
 /* ---- fork while other threads are in the middle of something ---- */
 
+enum { FORKS = 60 };
+
+struct crowd {
+    atomic_bool over;
+    weft_sender *sender;
+};
+
 /* One that hangs is ended, and seen here, by a signal. */
 static void expect_success(pid_t child)
 {
@@ -231,4 +239,41 @@ TEST(fork_child_ends_its_loop_though_others_were_posting)
     weft_runner_free(runner);
     weft_loop_unref(loop);
     ASSERT_INT_EQ(n_counted, 1);
+}
+
+static void *clone_always(void *arg)
+{
+    struct crowd *crowd = arg;
+    while (!atomic_load(&crowd->over)) {
+        weft_sender *clone;
+        if (weft_sender_clone(crowd->sender, &clone) == 0)
+            weft_sender_free(clone);
+    }
+    return NULL;
+}
+
+TEST(fork_child_frees_its_end_of_a_shared_channel_that_others_use)
+{
+    struct crowd crowd = {0};
+    weft_receiver *receiver;
+    pthread_t thread;
+    if (test_under_valgrind())
+        SKIP("in the child, what the other thread's stack held is a leak to Valgrind");
+    ASSERT_OK(weft_channel_new(sizeof(int), WEFT_CHANNEL(.capacity = 1, .shared = true),
+                               &crowd.sender, &receiver));
+    ASSERT_INT_EQ(pthread_create(&thread, NULL, clone_always, &crowd), 0);
+    for (int i = 0; i < FORKS; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(10);
+            weft_sender_free(crowd.sender);
+            weft_receiver_free(receiver);
+            _exit(0);
+        }
+        expect_success(child);
+    }
+    atomic_store(&crowd.over, true);
+    pthread_join(thread, NULL);
+    weft_sender_free(crowd.sender);
+    weft_receiver_free(receiver);
 }
