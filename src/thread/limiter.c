@@ -51,7 +51,9 @@ static struct weft__list all_limiters;
 static struct weft__list idle; /* the one that became so last comes first */
 static size_t n_threads;
 static size_t n_busy;
-static bool stopping; /* idle threads end */
+static bool
+    stopping; /* idle threads end: until there is new work, and nobody waits for their end */
+static size_t n_stoppers;
 static struct weft__spin spin;
 /* The one idle thread that looks for work itself; more would only take processors from others. */
 static struct worker *looker;
@@ -76,6 +78,7 @@ static struct timespec clock_in(int64_t duration)
 static void stop_idle(void)
 {
     stopping = true;
+    n_stoppers++;
     for (struct weft__list *node = idle.next; node != &idle; node = node->next)
         pthread_cond_signal(&WEFT__CONTAINER(node, struct worker, node)->wake);
 }
@@ -109,6 +112,7 @@ static void child_forked(void)
     weft__list_init(&idle);
     n_threads = 0;
     n_busy = 0;
+    n_stoppers = 0;
     looker = NULL;
     for (struct weft__list *node = all_limiters.next; node != &all_limiters; node = node->next) {
         struct weft_offload_limiter *limiter =
@@ -261,6 +265,8 @@ static int start_thread(struct weft__work *work)
     pthread_attr_destroy(&attr);
     if (err == 0) {
         pthread_setname_np(thread, "weft-worker");
+        if (weft__thread_unpinned != NULL)
+            pthread_setaffinity_np(thread, sizeof *weft__thread_unpinned, weft__thread_unpinned);
         n_threads++;
         n_busy++;
     }
@@ -307,7 +313,7 @@ int weft__work_submit(struct weft__work *work)
     int err = 0;
     pthread_once(&once, prepare);
     pthread_mutex_lock(&lock);
-    stopping = false;
+    stopping = n_stoppers > 0;
     limiter->waiting++;
     work->queued = true;
     weft__list_push_back(&limiter->queue, &work->node);
@@ -417,6 +423,7 @@ int weft_offload_shutdown(int64_t timeout)
         err = timeout == WEFT_FOREVER ? pthread_cond_wait(&left, &lock)
                                       : pthread_cond_timedwait(&left, &lock, &until);
     size_t running = n_threads;
+    n_stoppers--;
     pthread_mutex_unlock(&lock);
     if (running == 0)
         return 0;

@@ -47,7 +47,10 @@ struct loops {
     int first_error;
     bool waiting;
     bool pin;
+    cpu_set_t allowed; /* if they are pinned: to one each of these */
 };
+
+_Thread_local const cpu_set_t *weft__thread_unpinned;
 
 /* ---- on the threads ---- */
 
@@ -85,6 +88,8 @@ static int loop_main(void *arg)
 static void *loop_thread(void *arg)
 {
     struct loop_thread *self = arg;
+    if (self->loops->pin)
+        weft__thread_unpinned = &self->loops->allowed;
     self->result = weft_run_with(loop_main, self, &self->loops->run);
     if (self->result < 0)
         weft__error_move(&self->error, weft__context_get());
@@ -128,15 +133,12 @@ static void wait_cancelled(struct weft__wait *wait, int code)
 }
 
 /* The i-th CPU, counted round, of those that the process may use. */
-static void pin_to(pthread_attr_t *attr, size_t i)
+static void pin_to(pthread_attr_t *attr, const cpu_set_t *allowed, size_t i)
 {
-    cpu_set_t allowed;
     cpu_set_t one;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) < 0)
-        return;
-    size_t skip = i % (size_t)CPU_COUNT(&allowed);
+    size_t skip = i % (size_t)CPU_COUNT(allowed);
     for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (!CPU_ISSET(cpu, &allowed) || skip-- > 0)
+        if (!CPU_ISSET(cpu, allowed) || skip-- > 0)
             continue;
         CPU_ZERO(&one);
         CPU_SET(cpu, &one);
@@ -151,7 +153,7 @@ static int start(struct loops *loops, struct loop_thread *thread)
     sigset_t old;
     pthread_attr_init(&attr);
     if (loops->pin)
-        pin_to(&attr, thread->index);
+        pin_to(&attr, &loops->allowed, thread->index);
     weft__thread_block_signals(&old);
     int err = pthread_create(&thread->thread, &attr, loop_thread, thread);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -224,6 +226,7 @@ int weft_loops_run(size_t n, weft_loops_fn fn, void *arg, const weft_loops_optio
         memcpy(&loops.run, all.run,
                all.run->size < sizeof loops.run ? all.run->size : sizeof loops.run);
     loops.run.size = sizeof loops.run;
+    loops.pin = loops.pin && sched_getaffinity(0, sizeof loops.allowed, &loops.allowed) == 0;
     pthread_mutex_init(&loops.lock, NULL);
     /* A run of its own where there is none, for whatever ends a run. */
     const struct weft__loop *loop = weft__loop_current;

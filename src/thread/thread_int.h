@@ -7,6 +7,7 @@
 #ifndef WEFT_THREAD_THREAD_INT_H
 #define WEFT_THREAD_THREAD_INT_H
 
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdalign.h>
@@ -67,6 +68,9 @@ bool weft__work_withdraw(struct weft__work *work);
  * own threads, but for those that a fault of the code raises.
  */
 void weft__thread_block_signals(sigset_t *ret_old);
+
+/* On the thread of a pinned loop: where it could be otherwise, as the workers that it starts. */
+extern _Thread_local const cpu_set_t *weft__thread_unpinned;
 
 /* To other threads a loop is its inbox, which outlives it. */
 struct weft__inbox *weft__inbox_of(weft_loop *loop);

@@ -237,6 +237,34 @@ TEST(loops_for_each_cpu_may_be_pinned)
     ASSERT_INT_EQ(atomic_load(&pinned), n);
 }
 
+static int count_own_cpus(void *arg)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) < 0)
+        return -EIO;
+    *(int *)arg = CPU_COUNT(&allowed);
+    return 0;
+}
+
+static int count_cpus_of_worker(void *arg, size_t index)
+{
+    int count = 0;
+    int err = weft_offload(count_own_cpus, &count);
+    ((int *)arg)[index] = count;
+    return err;
+}
+
+/* They serve all loops: where the first of them is pinned is nothing to them. */
+TEST(loops_that_are_pinned_start_workers_that_are_not)
+{
+    int counts[2] = {0};
+    int all = 0;
+    ASSERT_OK(count_own_cpus(&all));
+    ASSERT_OK(weft_loops_run(2, count_cpus_of_worker, counts, WEFT_LOOPS(.pin = true)));
+    ASSERT_INT_EQ(counts[0], all);
+    ASSERT_INT_EQ(counts[1], all);
+}
+
 static int nap_there(void *arg, size_t index)
 {
     (void)arg;

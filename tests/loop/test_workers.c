@@ -132,6 +132,39 @@ TEST(fork_leaves_the_workers_behind_and_the_child_has_its_own)
     ASSERT_INT_EQ(status, 0);
 }
 
+static int offload_again_and_again(void *arg)
+{
+    while (!atomic_load((atomic_bool *)arg)) {
+        if (weft_offload(one, NULL) != 1)
+            return -EPROTO;
+        weft_sleep(WEFT_US(300));
+    }
+    return 0;
+}
+
+static void *offload_in_a_loop(void *arg)
+{
+    return weft_run(offload_again_and_again, arg) == 0 ? arg : NULL;
+}
+
+/* Its new jobs do not mean that idle threads may stay. */
+TEST_WITH(shutdown_ends_idle_threads_though_another_loop_goes_on, .limit_s = 60)
+{
+    pthread_t thread;
+    atomic_bool over = false;
+    void *fine;
+    ASSERT_INT_EQ(pthread_create(&thread, NULL, offload_in_a_loop, &over), 0);
+    for (int i = 0; i < 200 / test_slowness(); i++) {
+        /* Sooner than idle threads end by themselves. */
+        ASSERT_OK(weft_offload_shutdown(WEFT_SEC(4)));
+        usleep(200);
+    }
+    atomic_store(&over, true);
+    pthread_join(thread, &fine);
+    ASSERT(fine != NULL);
+    ASSERT_OK(weft_offload_shutdown(WEFT_FOREVER));
+}
+
 TEST(shutdown_ends_the_threads_and_new_ones_can_be_had)
 {
     weft_offload_limiter *limiter = weft_offload_limiter_shared(WEFT_OFFLOAD_USER);
