@@ -242,10 +242,15 @@ static void print_stall(const weft_stall *stall)
     weft__report_unlock();
 }
 
-static void tell_stall(struct weft__debug *debug, int64_t held, bool over)
+/* With the lock, which it gives back meanwhile: the program may do anything, and the loop end. */
+static void tell_stall(const struct weft__debug *debug, int64_t held, bool over)
 {
+    void (*tell)(const weft_stall *stall, void *userdata) = on_stall;
+    void *its_userdata = userdata;
+    char name[sizeof debug->stalled];
+    memcpy(name, debug->stalled, sizeof name);
     weft_stall stall = {
-        .task = debug->stalled,
+        .task = name,
         .id = debug->stalled_id,
         .thread = (int)debug->thread,
         .held = held,
@@ -253,43 +258,53 @@ static void tell_stall(struct weft__debug *debug, int64_t held, bool over)
         .frames = look.frames.pc,
         .n_frames = over ? 0 : look.frames.n,
     };
-    if (on_stall != NULL)
-        on_stall(&stall, userdata);
+    pthread_mutex_unlock(&lock);
+    if (tell != NULL)
+        tell(&stall, its_userdata);
     else
         print_stall(&stall);
+    /* This thread never ends. */
+    weft__loop_free(weft__loop_current);
+    pthread_mutex_lock(&lock);
 }
 
-static void watch(struct weft__loop *loop, int64_t now)
+/* True if it has given the lock back, and the list of loops may be another one. */
+static bool watch(struct weft__loop *loop, int64_t now)
 {
     struct weft__debug *debug = &loop->debug;
     uint64_t turns = turns_of(loop);
     bool waits = !atomic_load(&loop->in_run) || atomic_load(&loop->inbox->sleeping);
     if (turns != debug->seen_turns || waits) {
-        if (debug->stall_told)
-            tell_stall(debug, now - debug->seen_since, true);
+        bool over = debug->stall_told;
+        int64_t held = now - debug->seen_since;
         debug->seen_turns = turns;
         debug->seen_since = now;
         debug->stall_told = false;
         debug->looked = false;
-        return;
+        if (over)
+            tell_stall(debug, held, true);
+        return over;
     }
     if (debug->looked || now - debug->seen_since < watchdog)
-        return;
+        return false;
     debug->looked = true;
     if (!look_at(loop) || !look.is_task || look.turns != turns)
-        return;
+        return false;
     memcpy(debug->stalled, look.name, sizeof look.name);
     debug->stalled_id = look.id;
     debug->stall_told = true;
     tell_stall(debug, weft__clock_monotonic() - debug->seen_since, false);
+    return true;
 }
 
 static void watch_all(void)
 {
     int64_t now = weft__clock_monotonic();
-    for (struct weft__list *node = weft__loops.next; node != &weft__loops; node = node->next) {
+    struct weft__list *node = weft__loops.next;
+    while (node != &weft__loops) {
         struct weft__debug *debug = WEFT__CONTAINER(node, struct weft__debug, node);
-        watch(WEFT__CONTAINER(debug, struct weft__loop, debug), now);
+        bool told = watch(WEFT__CONTAINER(debug, struct weft__loop, debug), now);
+        node = told ? weft__loops.next : node->next;
     }
 }
 

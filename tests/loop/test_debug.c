@@ -297,6 +297,27 @@ TEST(watchdog_tells_a_function_of_the_programs)
     ASSERT_OK(weft_debug_arm(WEFT_DEBUG(.dump_signal = -1, .watchdog = -1)));
 }
 
+static atomic_int n_slept;
+
+static void sleep_in_the_watchdog(const weft_stall *stall, void *userdata)
+{
+    (void)stall;
+    (void)userdata;
+    if (weft_sleep(1) == 0)
+        atomic_fetch_add(&n_slept, 1);
+}
+
+/* It makes a loop of that thread, which takes a lock that the watchdog has, too. */
+TEST(watchdog_tells_a_function_that_uses_weft_itself)
+{
+    skip_where_signals_are_late();
+    ASSERT_OK(weft_debug_arm(
+        WEFT_DEBUG(.dump_signal = -1, .watchdog = WEFT_MS(50), .on_stall = sleep_in_the_watchdog)));
+    ASSERT_OK(weft_run(hog_and_others, &go_on));
+    ASSERT_INT_GE(atomic_load(&n_slept), 1);
+    ASSERT_OK(weft_debug_arm(WEFT_DEBUG(.dump_signal = -1, .watchdog = -1)));
+}
+
 TEST(debug_arm_of_a_signal_that_cannot_be_caught_is_refused)
 {
     ASSERT_ERR(weft_debug_arm(WEFT_DEBUG(.dump_signal = SIGKILL)), -EINVAL);
