@@ -16,7 +16,24 @@
 #include "client/h2_int.h"
 #include "proto/coding.h"
 
+/* What a loop that is busy may be late by without a reason. */
+#define LATE WEFT_MS(1)
+/* For what stands there to be read, and for an answer to what stands here. */
+#define GRACE WEFT_SEC(1)
+
 /* ---- waiting for the stream's next event ---- */
+
+/*
+ * While a task keeps the loop from turning, what comes stands in the socket, and what goes stands
+ * here: that is nobody's silence, and there is time for it.
+ */
+bool weft__h2_was_late(struct weft__loop *loop, struct weft__timer *timer)
+{
+    int64_t now = weft__loop_now(loop);
+    int64_t late = now - timer->when;
+    int64_t more = late < GRACE ? late : GRACE;
+    return late > LATE && weft__timer_start(&loop->timers, timer, weft__clock_add(now, more)) == 0;
+}
 
 void weft__h2_wake(struct weft__h2_waiter *waiter, int64_t value)
 {
@@ -34,7 +51,9 @@ static void wait_cancel(struct weft__wait *wait, int code)
 
 static void wait_over(struct weft__timer *timer)
 {
-    weft__h2_wake(WEFT__CONTAINER(timer, struct weft__h2_waiter, timer), -ETIMEDOUT);
+    struct weft__h2_waiter *waiter = WEFT__CONTAINER(timer, struct weft__h2_waiter, timer);
+    if (!weft__h2_was_late(waiter->wait.task->loop, timer))
+        weft__h2_wake(waiter, -ETIMEDOUT);
 }
 
 int weft__h2_wait(struct weft__h2_waiter *waiter, int64_t timeout, const char *what)

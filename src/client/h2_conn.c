@@ -264,6 +264,8 @@ static void ping_due(struct weft__timer *timer)
     const weft_client *client = shared->pool->client;
     int64_t now = weft__loop_now(shared->loop);
     if (shared->pinged != 0 && shared->heard < shared->pinged) {
+        if (weft__h2_was_late(shared->loop, timer))
+            return;
         weft__fail(WEFT_EREAD_TIMEOUT, "no answer to a PING within %.6g s",
                    (double)client->ping_timeout * 1e-9);
         weft__h2c_end(shared, WEFT_EREAD_TIMEOUT);

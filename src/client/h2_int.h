@@ -114,6 +114,8 @@ void weft__h2_on_interim(struct weft__h2_stream *stream, void *owner, int status
 
 /* ---- one exchange ---- */
 
+/* A timer that says nothing came, but fires late: it goes on. */
+bool weft__h2_was_late(struct weft__loop *loop, struct weft__timer *timer);
 /* 0 after any event of the stream, -ETIMEDOUT without a message, or an error. */
 int weft__h2_wait(struct weft__h2_waiter *waiter, int64_t timeout, const char *what);
 void weft__h2_wake(struct weft__h2_waiter *waiter, int64_t value);

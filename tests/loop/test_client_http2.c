@@ -479,7 +479,8 @@ TEST(h2_idle_connection_whose_server_has_closed_is_replaced_in_plain_code)
 
 /* ---- plain code that does not come back ---- */
 
-/* A server in a thread of its own, until so many bytes of bodies have come, or none does. */
+/* A server in a thread of its own, until so many bytes of bodies have come, or none does; 0: until
+   it is left. */
 struct taker {
     const struct h2_act *acts;
     size_t wanted;
@@ -502,9 +503,11 @@ static int take_bodies(void *arg)
     ASSERT_OK(weft_listener_accept(site.listener, &stream));
     struct guest guest = {.site = &site, .stream = stream};
     ASSERT_OK(weft_group_spawn(&site.fake.group, serve_h2, &guest));
+    while (taker->wanted == 0 && site.fake.open > 0)
+        ASSERT_OK(weft_sleep(WEFT_MS(1)));
     for (int i = 0; i < 2000 && site.fake.uploaded < taker->wanted; i++)
         ASSERT_OK(weft_sleep(WEFT_MS(1)));
-    taker->has_come = site.fake.uploaded == taker->wanted;
+    taker->has_come = taker->wanted == 0 || site.fake.uploaded == taker->wanted;
     h2_fake_stop(&site.fake);
     weft_listener_close(site.listener);
     return 0;
@@ -569,4 +572,60 @@ TEST(h2_tunnel_that_is_flushed_has_sent_all_in_plain_code)
     weft_stream_free(tunnel);
     weft_response_free(response);
     weft_client_free(client);
+}
+
+/* ---- a task that keeps the loop from turning ---- */
+
+/* Long enough for a server that is short of a processor. */
+static int64_t patience(void)
+{
+    return test_under_valgrind() ? WEFT_SEC(2) : WEFT_MS(400);
+}
+
+static int compute(void *arg)
+{
+    int64_t until = weft_now() + patience() * 3 / 2;
+    while (weft_now() < until)
+        ;
+    return 0;
+}
+
+static int ask(void *arg)
+{
+    static char body[200000];
+    weft_response *response;
+    int err =
+        weft_client_post(arg, "/",
+                         WEFT_REQUEST(.content = body, .content_len = sizeof body,
+                                      .read_timeout = patience(), .write_timeout = patience()),
+                         &response);
+    if (err < 0)
+        return err;
+    ASSERT_INT_EQ(weft_response_status(response), 200);
+    weft_response_free(response);
+    return 0;
+}
+
+/* A window that has opened, then an answer that has come: both stand in the socket. */
+static int ask_beside_computing(void *arg)
+{
+    weft_group group;
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_group_spawn(&group, ask, arg));
+    ASSERT_OK(weft_sleep(WEFT_MS(1)));
+    ASSERT_OK(weft_group_spawn(&group, compute, NULL));
+    ASSERT_OK(weft_sleep(WEFT_MS(20)));
+    ASSERT_OK(weft_group_spawn(&group, compute, NULL));
+    return weft_group_wait(&group);
+}
+
+TEST(h2_answer_that_came_while_a_task_computed_is_no_time_out)
+{
+    static const struct h2_act acts[] = {{.takes = WEFT_MS(150), .body = 10}};
+    struct taker taker = {.acts = acts};
+    weft_client *client;
+    taker_start(&taker, &client);
+    ASSERT_OK(weft_run(ask_beside_computing, client));
+    weft_client_free(client);
+    taker_end(&taker, NULL);
 }
