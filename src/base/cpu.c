@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 
@@ -33,30 +34,45 @@ static uint64_t quota_of(const char *folder)
     return quota > period ? quota / period : 1;
 }
 
+/* The smallest quota of a group and those that it lies in: a service's is often that of its slice. */
+static uint64_t quota_within(char *folder)
+{
+    uint64_t least = 0;
+    for (;;) {
+        uint64_t found = quota_of(folder);
+        if (found != 0 && (least == 0 || found < least))
+            least = found;
+        char *slash = strrchr(folder, '/');
+        if (slash == NULL)
+            return least;
+        *slash = '\0';
+    }
+}
+
 static uint64_t quota(void)
 {
     char line[400];
-    uint64_t found = 0;
+    char *folder = NULL;
     FILE *file = fopen("/proc/self/cgroup", "re");
     if (file == NULL)
         return 0;
-    while (found == 0 && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, "0::", 3) != 0)
-            continue;
+    while (folder == NULL && fgets(line, sizeof line, file) != NULL) {
         line[strcspn(line, "\n")] = '\0';
-        found = quota_of(line + 3);
+        if (strncmp(line, "0::", 3) == 0)
+            folder = line + 3;
     }
     fclose(file);
-    return found != 0 ? found : quota_of("");
+    return folder != NULL ? quota_within(folder) : quota_of("");
 }
 
 size_t weft__cpu_count(pid_t thread)
 {
     cpu_set_t allowed;
     uint64_t most = quota();
-    /* More CPUs than the set holds: then affinity is not what limits. */
-    uint64_t n = 1;
+    uint64_t n;
     if (sched_getaffinity(thread, sizeof allowed, &allowed) == 0)
         n = (uint64_t)CPU_COUNT(&allowed);
+    else /* more CPUs than the set holds: then affinity is not what limits */
+        n = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
     return (size_t)(most != 0 && most < n ? most : n);
 }

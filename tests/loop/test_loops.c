@@ -4,7 +4,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -263,6 +266,45 @@ TEST(loops_that_are_pinned_start_workers_that_are_not)
     ASSERT_OK(weft_loops_run(2, count_cpus_of_worker, counts, WEFT_LOOPS(.pin = true)));
     ASSERT_INT_EQ(counts[0], all);
     ASSERT_INT_EQ(counts[1], all);
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+    if (file == NULL || fputs(text, file) < 0 || fclose(file) != 0)
+        _exit(3);
+}
+
+/* In a view of the file system of its own. */
+static void count_in_a_slice(void *arg)
+{
+    (void)arg;
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL) < 0)
+        _exit(77);
+    mkdir("/sys/fs/cgroup/slice", 0700);
+    mkdir("/sys/fs/cgroup/slice/service", 0700);
+    write_text("/sys/fs/cgroup/slice/cpu.max", "150000 100000\n");
+    write_text("/sys/fs/cgroup/slice/service/cpu.max", "max 100000\n");
+    write_text("/sys/fs/cgroup/self", "1:cpu:/\n0::/slice/service\n");
+    if (mount("/sys/fs/cgroup/self", "/proc/self/cgroup", "none", MS_BIND, NULL) < 0)
+        _exit(77);
+    size_t within_slice = weft_cpu_count();
+    write_text("/sys/fs/cgroup/slice/cpu.max", "max 100000\n");
+    _exit(within_slice == 1 && weft_cpu_count() >= 2 ? 0 : 1);
+}
+
+TEST(cpu_count_knows_the_quota_of_the_groups_around)
+{
+    char output[1000];
+    if (weft_cpu_count() == 1)
+        SKIP("one processor");
+    int status = test_fork(count_in_a_slice, NULL, output, sizeof output);
+    ASSERT_STR_EQ(output, "");
+    ASSERT(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        SKIP("file systems cannot be mounted");
+    ASSERT_INT_EQ(WEXITSTATUS(status), 0);
 }
 
 static int nap_there(void *arg, size_t index)
