@@ -187,7 +187,7 @@ WEFT_API void weft_offload_limiter_stats(const weft_offload_limiter *limiter,
  *
  * Suspends: never: it blocks.
  * Return:   0, or negative.
- * Errors:   -ETIMEDOUT functions still run.
+ * Errors:   -ETIMEDOUT functions still run; -EDEADLK the caller is one of them.
  * Source:   loop.shutdown_default_executor.
  * Since:    0.1
  */

@@ -414,6 +414,8 @@ void weft_offload_limiter_stats(const weft_offload_limiter *limiter, weft_offloa
 
 int weft_offload_shutdown(int64_t timeout)
 {
+    if (weft__job_current() != NULL)
+        return weft__fail(-EDEADLK, "an offloaded function would wait for its own end");
     pthread_once(&once, prepare);
     struct timespec until = clock_in(timeout < 0 ? 0 : timeout);
     int err = 0;

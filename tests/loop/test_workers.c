@@ -132,6 +132,19 @@ TEST(fork_leaves_the_workers_behind_and_the_child_has_its_own)
     ASSERT_INT_EQ(status, 0);
 }
 
+static int shut_down(void *arg)
+{
+    (void)arg;
+    return weft_offload_shutdown(WEFT_FOREVER);
+}
+
+TEST(shutdown_by_an_offloaded_function_is_refused)
+{
+    ASSERT_ERR(weft_offload(shut_down, NULL), -EDEADLK);
+    ASSERT_STR_EQ(weft_error_message(), "an offloaded function would wait for its own end");
+    ASSERT_OK(weft_offload_shutdown(WEFT_FOREVER));
+}
+
 static int offload_again_and_again(void *arg)
 {
     while (!atomic_load((atomic_bool *)arg)) {
