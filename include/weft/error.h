@@ -112,6 +112,25 @@ enum {
 WEFT_API const char *weft_error_message(void);
 
 /**
+ * weft_error_set() - fail with a sentence of one's own
+ * @code:   negative: an errno, a code of this header, or one of the program's own.
+ * @format: borrows. As for printf(), with what it names behind it. A sentence without a newline,
+ *          at most 511 bytes of it are kept.
+ *
+ * It becomes weft_error_message() of the calling task, and goes with the code to whoever joins the
+ * task, waits for the offloaded function, or runs the loop.
+ *
+ *     if (!json_is_string(name))
+ *         return weft_error_set(-EPROTO, "user %d has no name", id);
+ *
+ * Suspends: never.
+ * Return:   code.
+ * Source:   raise ValueError("user 7 has no name").
+ * Since:    0.1
+ */
+WEFT_API int weft_error_set(int code, const char *format, ...) WEFT_PRINTF(2, 3);
+
+/**
  * weft_error_name() - "WEFT_EREAD_TIMEOUT" or "ENOENT"
  * @code: a negative code; the sign may be missing.
  *

@@ -153,16 +153,32 @@ static char *text_of(struct weft__context *context, int code)
     return context->error_text;
 }
 
-int weft__fail(int code, const char *format, ...)
+/* What is printed may be the present message, so it is done before that is touched. */
+__attribute__((format(printf, 2, 0))) static int fail(int code, const char *format, va_list args)
 {
     char text[WEFT__ERROR_TEXT_MAX];
-    va_list args;
-    va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     char *to = text_of(weft__context_get(), code);
     if (to != NULL)
         memcpy(to, text, strlen(text) + 1);
+    return code;
+}
+
+int weft__fail(int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fail(code, format, args);
+    va_end(args);
+    return code;
+}
+
+int weft_error_set(int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fail(code, format, args);
+    va_end(args);
     return code;
 }
 

@@ -72,8 +72,11 @@ static int run_operation(struct each *each)
 
 static void keep_message(struct each *each, int result)
 {
+    /* Whoever returned a code of its own may have said nothing. */
+    bool is_said = weft__context_get()->error_code != 0;
     if (result < 0)
-        snprintf(each->message, sizeof each->message, "%s", weft_error_message());
+        snprintf(each->message, sizeof each->message, "%s",
+                 is_said ? weft_error_message() : weft_error_text(result));
 }
 
 static int run_twice(void *arg)

@@ -2,7 +2,9 @@
 #include <pthread.h>
 #include <string.h>
 
+#include <weft/group.h>
 #include <weft/testing.h>
+#include <weft/thread.h>
 
 #include "base/alloc.h"
 #include "base/error_int.h"
@@ -150,6 +152,49 @@ TEST(error_move_hands_the_message_over)
     weft__error_done(&child);
     weft__error_done(parent);
     ASSERT_STR_EQ(weft_error_message(), "no error");
+}
+
+TEST(error_set_is_a_sentence_of_the_program)
+{
+    ASSERT_INT_EQ(weft_error_set(-EPROTO, "user %d has no %s", 7, "name"), -EPROTO);
+    ASSERT_STR_EQ(weft_error_message(), "user 7 has no name");
+    /* The present message may be a part of it. */
+    ASSERT_INT_EQ(weft_error_set(-4711, "import: %s", weft_error_message()), -4711);
+    ASSERT_STR_EQ(weft_error_message(), "import: user 7 has no name");
+    char long_text[600];
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    weft_error_set(-EIO, "%s", long_text);
+    ASSERT_INT_EQ(strlen(weft_error_message()), 511);
+    weft_error_set(-EIO, "%s", "");
+    ASSERT_STR_EQ(weft_error_message(), weft_error_text(-EIO));
+}
+
+TEST(error_set_without_memory_is_the_text_of_the_code)
+{
+    weft__error_done(weft__context_get());
+    weft_testing_fail_alloc(1, false);
+    ASSERT_INT_EQ(weft_error_set(-EPROTO, "user %d has no name", 7), -EPROTO);
+    weft_testing_fail_alloc(0, false);
+    ASSERT_STR_EQ(weft_error_message(), weft_error_text(-EPROTO));
+}
+
+static int has_no_name(void *arg)
+{
+    return weft_error_set(-EPROTO, "user %d has no name", *(int *)arg);
+}
+
+TASK_TEST(error_set_comes_along_with_the_task_that_failed)
+{
+    int user = 7;
+    weft_group group;
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_group_spawn(&group, has_no_name, &user));
+    ASSERT_INT_EQ(weft_group_wait(&group), -EPROTO);
+    ASSERT_STR_EQ(weft_error_message(), "user 7 has no name");
+    weft_error_set(-EIO, "something else");
+    ASSERT_INT_EQ(weft_offload(has_no_name, &user), -EPROTO);
+    ASSERT_STR_EQ(weft_error_message(), "user 7 has no name");
 }
 
 TEST(error_prefix_makes_room_for_what_went_wrong)

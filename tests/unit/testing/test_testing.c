@@ -334,6 +334,26 @@ TEST(each_alloc_names_the_fault_that_left_memory)
     ASSERT_STR_HAS(output, "ENOTEMPTY: with one failed allocation (number 2)");
 }
 
+static int says_nothing(void *arg)
+{
+    (void)arg;
+    return -EPROTO;
+}
+
+static int says_why(void *arg)
+{
+    (void)arg;
+    return weft_error_set(-EPROTO, "most were %d", 11);
+}
+
+TEST(each_seed_tells_what_the_function_said_or_what_its_code_means)
+{
+    ASSERT_ERR(weft_testing_each_seed(1, says_nothing, NULL, NULL), -EPROTO);
+    ASSERT_STR_HAS(weft_error_message(), "returned -71 EPROTO: Protocol error");
+    ASSERT_ERR(weft_testing_each_seed(1, says_why, NULL, NULL), -EPROTO);
+    ASSERT_STR_HAS(weft_error_message(), "returned -71 EPROTO: most were 11");
+}
+
 static int swallows(void *arg)
 {
     (void)arg;
