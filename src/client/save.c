@@ -66,7 +66,10 @@ static int open_temp(struct saving *saving)
         weft__free(saving->temp);
         saving->temp = NULL;
     }
-    return err;
+    /* The caller knows the name that it gave. */
+    return err < 0 && err != -ECANCELED && err != -ENOMEM
+               ? weft__fail_with(err, "write %s", saving->path)
+               : err;
 }
 
 static int begin(struct saving *saving, const char *path, const weft_save_options *options)

@@ -129,6 +129,18 @@ VIRTUAL_TEST(save_that_fails_leaves_the_old_file)
     end(&world);
 }
 
+VIRTUAL_TEST(save_where_no_folder_is_names_the_file_that_was_asked_for)
+{
+    static const struct wire_answer answers[] = {{GOOD}};
+    BEGIN(.user_agent = "x");
+    const char *path = test_path("none/f");
+    ASSERT_ERR((int)weft_client_download(world.client, URL, NULL, path, NULL, NULL), -ENOENT);
+    ASSERT_STR_HAS(weft_error_message(), path);
+    ASSERT(strstr(weft_error_message(), ".weft-") == NULL);
+    check_no_rest(0);
+    end(&world);
+}
+
 VIRTUAL_TEST(save_cancelled_leaves_the_old_file)
 {
     static const struct wire_answer answers[] = {{HEAD(9) "abc"}};
