@@ -183,9 +183,7 @@ char *redacted(const char *url);
 /* ---- show.c: heads and bodies for people ---- */
 
 /* body_len -1: no body. */
-void show_request_head(const char *method, const weft_url *url, const weft_pair *headers,
-                       const struct args *args, int64_t body_len);
-/* Without "< " before each line where the mark is "". */
+void show_request_head(const weft_request_event *event, const struct args *args, int64_t body_len);
 void show_response_head(const weft_response *response, const char *mark, FILE *to);
 
 enum view { VIEW_UNKNOWN, VIEW_JSON, VIEW_TEXT, VIEW_BINARY };

@@ -369,14 +369,6 @@ static void tell_status(const struct request *request, bool to_file)
                  to_file ? " (nothing saved)" : "");
 }
 
-static void show_verbose_reply(const weft_response *response)
-{
-    const char *tls = weft_response_tls_version(response);
-    if (tls)
-        fprintf(stderr, "* %s\n", tls);
-    show_response_head(response, "< ", stderr);
-}
-
 static enum exit_code take_reply(struct request *request)
 {
     const struct args *args = request->args;
@@ -384,9 +376,7 @@ static enum exit_code take_reply(struct request *request)
     bool to_file = args->output && strcmp(args->output, "-") != 0;
     bool to_terminal = !args->output && is_terminal(stdout);
     enum exit_code code = EXIT_OK;
-    if (args->verbose)
-        show_verbose_reply(request->response);
-    else if (to_terminal)
+    if (to_terminal && !args->verbose)
         show_response_head(request->response, "", stdout);
     if (status >= 300 && !args->silent)
         tell_status(request, to_file);
@@ -403,6 +393,25 @@ static enum exit_code take_reply(struct request *request)
     return code == EXIT_OK ? exit_code_of_status(status) : code;
 }
 
+/* Each hop and each attempt; where a redirect makes GET of it, the body stays behind. */
+static int show_request(void *userdata, const weft_request_event *event)
+{
+    const struct request *request = userdata;
+    bool has_body = request->body && strcmp(event->method, request->method) == 0;
+    show_request_head(event, request->args, has_body ? (int64_t)request->body_len : -1);
+    return 0;
+}
+
+static int show_response(void *userdata, weft_response *response)
+{
+    const char *tls = weft_response_tls_version(response);
+    (void)userdata;
+    if (tls)
+        fprintf(stderr, "* %s\n", tls);
+    show_response_head(response, "< ", stderr);
+    return 0;
+}
+
 static void tell_retry(const weft_attempt *attempt, void *userdata)
 {
     const struct request *request = userdata;
@@ -415,6 +424,10 @@ static enum exit_code send_request(struct request *request)
 {
     const struct args *args = request->args;
     struct setup *setup = &request->setup;
+    const weft_hooks *hooks =
+        WEFT_HOOKS(.on_request = show_request, .on_response = show_response, .userdata = request);
+    if (args->verbose)
+        setup->options.hooks = hooks;
     if (args->retry > 0) {
         setup->retry.attempts = (int)args->retry + 1;
         setup->retry.before_sleep = args->verbose ? tell_retry : NULL;
@@ -442,9 +455,6 @@ static enum exit_code prepare(struct request *request)
         code = add_params(request);
     if (code == EXIT_OK)
         code = load_body(request);
-    if (code == EXIT_OK && request->args->verbose)
-        show_request_head(request->method, request->parsed, request->setup.headers, request->args,
-                          request->body ? (int64_t)request->body_len : -1);
     return code;
 }
 

@@ -35,15 +35,6 @@ static void show_field(FILE *to, const char *mark, const char *name, const char 
     putc('\n', to);
 }
 
-static bool is_given(const weft_pair *headers, const char *name)
-{
-    for (; headers->name; headers++) {
-        if (!strcasecmp(headers->name, name))
-            return true;
-    }
-    return false;
-}
-
 /* "" where only the server's answer tells. */
 static const char *version_of(const struct args *args, const weft_url *url)
 {
@@ -52,31 +43,28 @@ static const char *version_of(const struct args *args, const weft_url *url)
     return args->http2 && strcmp(weft_url_scheme(url), "https") == 0 ? "" : " HTTP/1.1";
 }
 
-/* What the library adds is shown as well: the whole head, as it goes on the wire. */
-void show_request_head(const char *method, const weft_url *url, const weft_pair *headers,
-                       const struct args *args, int64_t body_len)
+/* The whole head, as it goes on the wire: the event lacks Host and the framing. */
+void show_request_head(const weft_request_event *event, const struct args *args, int64_t body_len)
 {
     char length[24];
     FILE *to = stderr;
+    weft_url *url;
+    if (weft_url_parse(event->url, NULL, &url) < 0)
+        return;
     fputs("> ", to);
-    escape_line(method, to);
+    escape_line(event->method, to);
     fprintf(to, " %s%s\n", weft_url_target(url), version_of(args, url));
-    if (!is_given(headers, "host"))
+    if (!weft_headers_get(event->headers, "host"))
         show_field(to, "> ", "Host", weft_url_authority(url));
-    if (!is_given(headers, "accept"))
-        show_field(to, "> ", "Accept", "*/*");
-    if (!is_given(headers, "user-agent"))
-        show_field(to, "> ", "User-Agent", "weft/" WEFT_VERSION);
-    if (args->user || *weft_url_username(url))
-        show_field(to, "> ", "Authorization", "Basic ");
-    else if (args->bearer)
-        show_field(to, "> ", "Authorization", "Bearer ");
-    for (; headers->name; headers++)
-        show_field(to, "> ", headers->name, headers->value);
+    for (size_t i = 0; i < weft_headers_count(event->headers); i++) {
+        weft_pair field = weft_headers_at(event->headers, i);
+        show_field(to, "> ", field.name, field.value);
+    }
     snprintf(length, sizeof length, "%lld", (long long)body_len);
     if (body_len >= 0)
         show_field(to, "> ", "Content-Length", length);
     fputs(">\n", to);
+    weft_url_free(url);
 }
 
 void show_response_head(const weft_response *response, const char *mark, FILE *to)

@@ -231,6 +231,32 @@ def verbose_shows_heads_with_secrets_masked():
 
 
 @tap.test
+def verbose_shows_the_head_that_was_sent():
+    with peers.raw(peers.reply("body")) as (host, seen):
+        for words in ([], ["--json", "{}"], ["-d", "a", "-H", "Host: other", "-H", "User-Agent: me"]):
+            done = weft("-v", *words, f"http://{host}/path")
+            shown = [line[2:] for line in done.stderr.decode().splitlines() if line[:2] == "> "]
+            sent = seen[-1].split(b"\r\n\r\n")[0].decode().split("\r\n")
+            tap.equal(sorted(shown), sorted(sent))
+            tap.equal(shown[0], sent[0])
+
+
+@tap.test
+def verbose_shows_each_hop_and_each_attempt():
+    with peers.echo() as base:
+        done = weft("-v", "-L", "-d", "x", base + "/redirect/2")
+        lines = done.stderr.decode().splitlines()
+        tap.equal([line for line in lines if line.startswith(("> POST", "> GET", "< HTTP"))],
+                  ["> POST /redirect/2 HTTP/1.1", "< HTTP/1.1 302 Found",
+                   "> GET /redirect/1 HTTP/1.1", "< HTTP/1.1 302 Found",
+                   "> GET /json HTTP/1.1", "< HTTP/1.1 200 OK"])
+        tap.equal(lines.count("> Content-Length: 1"), 1)
+        done = weft("-v", "--retry", "3", base + "/retry/2/v")
+        tap.equal(done.stderr.count(b"> GET /retry/2/v HTTP/1.1\n"), 3)
+        tap.equal(done.stderr.count(b"< HTTP/1.1 503 "), 2)
+
+
+@tap.test
 def retry_tries_again():
     with peers.echo() as base:
         tap.equal(weft(base + "/retry/2/a").returncode, 5)
