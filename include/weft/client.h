@@ -25,6 +25,7 @@ typedef struct weft_client weft_client;
 /* A field that may be left to the default, or be set both ways. */
 enum { WEFT_OFF = -1, WEFT_ON = 1 };
 
+/* All times are nanoseconds: WEFT_SEC(10). */
 typedef struct weft_client_options {
     size_t size;
     const char *base_url;     /* relative URLs are appended to it */
@@ -135,7 +136,7 @@ typedef struct weft_request_options {
     const weft_pair *headers; /* replace the client's of the same name; ends with {0} */
     const weft_pair *params;  /* appended to the query after the client's; ends with {0} */
     const void *content;      /* the body's bytes */
-    size_t content_len;
+    size_t content_len;       /* bytes of it; 0: an empty body. A string is .text */
     const char *content_type;
     const weft_pair *form; /* body as application/x-www-form-urlencoded; ends with {0} */
     int64_t timeout;       /* total; WEFT_FOREVER switches the client's off */

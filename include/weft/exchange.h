@@ -53,7 +53,7 @@ typedef struct weft_connection_info {
     size_t size;
     uint64_t id;             /* of no other connection of the process */
     bool reused;             /* it had carried a request before */
-    const char *protocol;    /* "HTTP/1.1" */
+    const char *protocol;    /* "HTTP/1.1", "HTTP/2" */
     weft_address peer;       /* of a proxy, where there is one; len 0: none, in memory */
     weft_address local;      /* len 0: none */
     const char *tls_version; /* "TLSv1.3"; NULL: none, as of the next three */

@@ -138,7 +138,7 @@ WEFT_API const char *weft_response_reason(const weft_response *response);
  * @response: borrows.
  *
  * Suspends: never.
- * Return:   lends a static string: "HTTP/1.0" or "HTTP/1.1".
+ * Return:   lends a static string: "HTTP/1.0", "HTTP/1.1" or "HTTP/2".
  * Source:   httpx.Response.http_version.
  * Since:    0.1
  */

@@ -111,15 +111,24 @@ def every_option_is_documented():
                 raise AssertionError(f"docs/cli.md does not mention {letter or name}")
 
 
+def anchors(text):
+    """Of the headings, as GitHub makes them."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ +(.*?) *$", prose, re.M)}
+
+
 @tap.test
 def links_lead_somewhere():
     for path, text in documents():
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", text):
             if "://" in target:
                 continue
-            full = os.path.join(tap.SOURCE, os.path.dirname(path), target)
-            if not os.path.exists(full):
+            to = os.path.join(os.path.dirname(path), target) if target else path
+            if not os.path.exists(os.path.join(tap.SOURCE, to)):
                 raise AssertionError(f"{path}: {target} does not exist")
+            if anchor and anchor not in anchors(read(to)):
+                raise AssertionError(f"{path}: {target} has no heading #{anchor}")
 
 
 tap.main()
