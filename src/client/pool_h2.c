@@ -104,11 +104,26 @@ static void last_left(struct weft__h2_conn *shared)
     weft__pool_rest(shared->slot);
 }
 
+/* In plain code nobody turns the loop now: the server is told at once, as by the end of HTTP/1.1. */
+static void tell_now(struct weft__pool *pool)
+{
+    struct weft__loop *loop = pool->loop;
+    struct weft_task *self = weft__self();
+    if (self != &loop->native || self->state != TASK_RUNNING || loop->forked)
+        return;
+    pool->users++;
+    weft__yield(self);
+    weft__loop_flush(loop);
+    loop->backend->poll(loop, 0);
+    pool->users--;
+}
+
 void weft__pool_put_light(struct weft__conn *conn)
 {
     struct weft__light *light = weft__light_of(conn);
     struct weft__h2_conn *shared = conn->shared;
     weft__h2_upload_end(light);
+    bool given_up = light->stream != NULL && !weft__h2_is_over(light->stream);
     struct weft__pool *pool = conn->pool;
     struct weft__origin *origin = conn->origin;
     if (light->stream == NULL)
@@ -129,6 +144,8 @@ void weft__pool_put_light(struct weft__conn *conn)
     weft__h2c_check(shared);
     if (pool == NULL)
         return;
+    if (given_up)
+        tell_now(pool);
     if (pool->closed)
         weft__pool_finish(pool);
     weft__pool_check_end(pool);

@@ -479,16 +479,22 @@ TEST(h2_idle_connection_whose_server_has_closed_is_replaced_in_plain_code)
 
 /* ---- plain code that does not come back ---- */
 
-/* A server in a thread of its own, until so many bytes of bodies have come, or none does; 0: until
-   it is left. */
+/* A server in a thread of its own, until what it waits for has come, or nothing does; where that is
+   nothing, until it is left. */
 struct taker {
     const struct h2_act *acts;
     size_t wanted;
+    int resets; /* that it waits for */
     char base[64];
     pthread_t thread;
     pthread_barrier_t barrier;
     bool has_come;
 };
+
+static bool has_come(const struct taker *taker, const struct h2_fake *fake)
+{
+    return fake->uploaded >= taker->wanted && fake->resets == taker->resets;
+}
 
 static int take_bodies(void *arg)
 {
@@ -503,11 +509,11 @@ static int take_bodies(void *arg)
     ASSERT_OK(weft_listener_accept(site.listener, &stream));
     struct guest guest = {.site = &site, .stream = stream};
     ASSERT_OK(weft_group_spawn(&site.fake.group, serve_h2, &guest));
-    while (taker->wanted == 0 && site.fake.open > 0)
+    while (taker->wanted == 0 && taker->resets == 0 && site.fake.open > 0)
         ASSERT_OK(weft_sleep(WEFT_MS(1)));
-    for (int i = 0; i < 2000 && site.fake.uploaded < taker->wanted; i++)
+    for (int i = 0; i < 2000 && !has_come(taker, &site.fake); i++)
         ASSERT_OK(weft_sleep(WEFT_MS(1)));
-    taker->has_come = taker->wanted == 0 || site.fake.uploaded == taker->wanted;
+    taker->has_come = has_come(taker, &site.fake);
     h2_fake_stop(&site.fake);
     weft_listener_close(site.listener);
     return 0;
@@ -552,6 +558,19 @@ TEST(h2_body_behind_a_whole_answer_has_left_when_the_call_returns_in_plain_code)
         weft_response_free(response);
         taker_end(&taker, client);
     }
+}
+
+TEST(h2_server_is_told_at_once_that_nobody_waits_in_plain_code)
+{
+    static const struct h2_act acts[] = {{.kind = H2_NEVER}};
+    struct taker taker = {.acts = acts, .resets = 1};
+    weft_client *client;
+    weft_response *response;
+    taker_start(&taker, &client);
+    ASSERT_ERR(weft_client_get(client, "/", WEFT_REQUEST(.read_timeout = WEFT_MS(20)), &response),
+               WEFT_EREAD_TIMEOUT);
+    ASSERT_STR_HAS(weft_error_message(), "after 0.02 s");
+    taker_end(&taker, client);
 }
 
 TEST(h2_tunnel_that_is_flushed_has_sent_all_in_plain_code)
