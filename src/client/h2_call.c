@@ -25,14 +25,18 @@
 
 /*
  * While a task keeps the loop from turning, what comes stands in the socket, and what goes stands
- * here: that is nobody's silence, and there is time for it.
+ * here: that is nobody's silence, and there is time for it.  But once only: in a loop that is
+ * always busy each timer is late.
  */
-bool weft__h2_was_late(struct weft__loop *loop, struct weft__timer *timer)
+bool weft__h2_was_late(struct weft__loop *loop, struct weft__timer *timer, bool *graced)
 {
     int64_t now = weft__loop_now(loop);
     int64_t late = now - timer->when;
     int64_t more = late < GRACE ? late : GRACE;
-    return late > LATE && weft__timer_start(&loop->timers, timer, weft__clock_add(now, more)) == 0;
+    if (*graced || late <= LATE)
+        return false;
+    *graced = true;
+    return weft__timer_start(&loop->timers, timer, weft__clock_add(now, more)) == 0;
 }
 
 void weft__h2_wake(struct weft__h2_waiter *waiter, int64_t value)
@@ -52,7 +56,7 @@ static void wait_cancel(struct weft__wait *wait, int code)
 static void wait_over(struct weft__timer *timer)
 {
     struct weft__h2_waiter *waiter = WEFT__CONTAINER(timer, struct weft__h2_waiter, timer);
-    if (!weft__h2_was_late(waiter->wait.task->loop, timer))
+    if (!weft__h2_was_late(waiter->wait.task->loop, timer, &waiter->graced))
         weft__h2_wake(waiter, -ETIMEDOUT);
 }
 
@@ -66,6 +70,7 @@ int weft__h2_wait(struct weft__h2_waiter *waiter, int64_t timeout, const char *w
         return weft__fail(-EBUSY, "another task is reading the response");
     if (timeout != WEFT_FOREVER) {
         waiter->timer.fire = wait_over;
+        waiter->graced = false;
         int64_t when = weft__clock_add(weft__loop_now(self->loop), timeout);
         if (weft__timer_start(&self->loop->timers, &waiter->timer, when) < 0)
             return weft__fail_nomem();

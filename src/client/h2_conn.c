@@ -264,7 +264,7 @@ static void ping_due(struct weft__timer *timer)
     const weft_client *client = shared->pool->client;
     int64_t now = weft__loop_now(shared->loop);
     if (shared->pinged != 0 && shared->heard < shared->pinged) {
-        if (weft__h2_was_late(shared->loop, timer))
+        if (weft__h2_was_late(shared->loop, timer, &shared->graced))
             return;
         weft__fail(WEFT_EREAD_TIMEOUT, "no answer to a PING within %.6g s",
                    (double)client->ping_timeout * 1e-9);
@@ -277,6 +277,7 @@ static void ping_due(struct weft__timer *timer)
         return;
     }
     shared->pinged = now;
+    shared->graced = false;
     int err = weft__h2_ping(shared->h2);
     if (err < 0) {
         weft__h2c_end(shared, err);

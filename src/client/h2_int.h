@@ -46,6 +46,7 @@ struct weft__h2_conn {
     int64_t heard;  /* when something came last */
     int64_t pinged; /* when the PING went that nothing has come since; 0: none */
     bool writer_parked;
+    bool graced;  /* there was more time for the answer to a PING, as the loop was late */
     bool greeted; /* the server's settings have come */
     bool broken;  /* nothing more can be sent */
     bool ended;
@@ -56,6 +57,7 @@ struct weft__h2_waiter {
     struct weft__wait wait;
     struct weft__timer timer;
     bool parked;
+    bool graced; /* its time was made longer, as the loop was late */
 };
 
 struct weft__h2_upload;
@@ -114,8 +116,8 @@ void weft__h2_on_interim(struct weft__h2_stream *stream, void *owner, int status
 
 /* ---- one exchange ---- */
 
-/* A timer that says nothing came, but fires late: it goes on. */
-bool weft__h2_was_late(struct weft__loop *loop, struct weft__timer *timer);
+/* A timer that says nothing came, but fires late: it goes on, once. */
+bool weft__h2_was_late(struct weft__loop *loop, struct weft__timer *timer, bool *graced);
 /* 0 after any event of the stream, -ETIMEDOUT without a message, or an error. */
 int weft__h2_wait(struct weft__h2_waiter *waiter, int64_t timeout, const char *what);
 void weft__h2_wake(struct weft__h2_waiter *waiter, int64_t value);

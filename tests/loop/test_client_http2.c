@@ -638,6 +638,49 @@ static int ask_beside_computing(void *arg)
     return weft_group_wait(&group);
 }
 
+struct asking {
+    weft_client *client;
+    int err; /* 1: it has not ended */
+};
+
+static int ask_briefly(void *arg)
+{
+    struct asking *asking = arg;
+    weft_response *response;
+    asking->err =
+        weft_client_get(asking->client, "/", WEFT_REQUEST(.read_timeout = WEFT_MS(50)), &response);
+    return 0;
+}
+
+/* Each turn of the loop takes long: no reason to wait for ever. */
+static int ask_a_silent_server(void *arg)
+{
+    struct asking asking = {.client = arg, .err = 1};
+    weft_group group;
+    ASSERT_OK(weft_group_init(&group, NULL));
+    ASSERT_OK(weft_group_spawn(&group, ask_briefly, &asking));
+    for (int i = 0; i < 2000 && asking.err == 1; i++) {
+        int64_t until = weft_now() + WEFT_MS(5);
+        while (weft_now() < until)
+            ;
+        ASSERT_OK(weft_yield());
+    }
+    ASSERT_INT_EQ(asking.err, WEFT_EREAD_TIMEOUT);
+    ASSERT_OK(weft_group_wait(&group));
+    return 0;
+}
+
+TEST(h2_silence_is_a_time_out_in_a_loop_that_is_always_busy)
+{
+    static const struct h2_act acts[] = {{.kind = H2_NEVER}};
+    struct taker taker = {.acts = acts};
+    weft_client *client;
+    taker_start(&taker, &client);
+    ASSERT_OK(weft_run(ask_a_silent_server, client));
+    weft_client_free(client);
+    taker_end(&taker, NULL);
+}
+
 TEST(h2_answer_that_came_while_a_task_computed_is_no_time_out)
 {
     static const struct h2_act acts[] = {{.takes = WEFT_MS(150), .body = 10}};
