@@ -598,7 +598,7 @@ TEST(h2_tunnel_that_is_flushed_has_sent_all_in_plain_code)
 /* Long enough for a server that is short of a processor. */
 static int64_t patience(void)
 {
-    return test_under_valgrind() ? WEFT_SEC(2) : WEFT_MS(400);
+    return test_under_valgrind() ? WEFT_SEC(2) : WEFT_SEC(1);
 }
 
 static int compute(void *arg)
@@ -673,7 +673,7 @@ static int ask_a_silent_server(void *arg)
 TEST(h2_silence_is_a_time_out_in_a_loop_that_is_always_busy)
 {
     static const struct h2_act acts[] = {{.kind = H2_NEVER}};
-    struct taker taker = {.acts = acts};
+    struct taker taker = {.acts = acts, .resets = 1};
     weft_client *client;
     taker_start(&taker, &client);
     ASSERT_OK(weft_run(ask_a_silent_server, client));
