@@ -375,10 +375,11 @@ static int open_stream(struct weft__light *light, const struct weft__call *call)
 static int exchange(struct weft__light *light, struct weft__call *call)
 {
     int err = call->expects ? await_continue(light, call) : 0;
-    if (err == 0 && call->has_body && weft__h2_status(light->stream) == 0)
+    /* A final answer instead of a 100: the body is not wanted. */
+    bool unwanted = err == 0 && weft__h2_status(light->stream) != 0;
+    light->early = call->has_body && unwanted;
+    if (err == 0 && call->has_body && !unwanted)
         err = weft__h2_send(light, call);
-    else if (call->has_body)
-        light->early = true; /* instead of a 100: the body is not wanted */
     /* Whatever has become of the body, the answer is what counts. */
     if (light->early && err != -ECANCELED) {
         call->body_failed = false;
