@@ -51,8 +51,8 @@ static struct weft__list all_limiters;
 static struct weft__list idle; /* the one that became so last comes first */
 static size_t n_threads;
 static size_t n_busy;
-static bool
-    stopping; /* idle threads end: until there is new work, and nobody waits for their end */
+/* Idle threads end: until there is new work, and nobody waits for their end. */
+static bool stopping;
 static size_t n_stoppers;
 static struct weft__spin spin;
 /* The one idle thread that looks for work itself; more would only take processors from others. */
