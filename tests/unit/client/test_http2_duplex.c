@@ -387,6 +387,20 @@ VIRTUAL_TEST(h2_duplex_whole_answer_that_wants_no_more_ends_the_body)
     world_end(&world);
 }
 
+/* So much of a response; of n bodies so far so much each, and its end. */
+static void expect_whole(struct world *world, weft_response *response, size_t body, int n,
+                         size_t size)
+{
+    size_t len;
+    weft_response_content(response, &len);
+    ASSERT_INT_EQ(len, body);
+    ASSERT_OK(weft_sleep(WEFT_MS(1)));
+    ASSERT_INT_EQ(world->fake.ends, n);
+    ASSERT_INT_EQ(world->fake.uploaded, (size_t)n * size);
+    ASSERT_INT_EQ(world->fake.resets, 0);
+    weft_response_free(response);
+}
+
 /* A success is no refusal: as over HTTP/1.1, what the server does not send back is sent whole. */
 VIRTUAL_TEST(h2_duplex_whole_answer_leaves_the_body)
 {
@@ -401,15 +415,8 @@ VIRTUAL_TEST(h2_duplex_whole_answer_leaves_the_body)
         ASSERT_OK(world_stream(&world, &source, &response));
         ASSERT_INT_LT(source.given, SIZE);
         ASSERT_OK(weft_response_read_all(response));
-        size_t len;
-        weft_response_content(response, &len);
-        ASSERT_INT_EQ(len, acts[i].body);
-        ASSERT_OK(weft_sleep(WEFT_MS(1)));
-        ASSERT_INT_EQ(world.fake.ends, i + 1);
-        ASSERT_INT_EQ(world.fake.uploaded, (size_t)(i + 1) * SIZE);
-        weft_response_free(response);
+        expect_whole(&world, response, acts[i].body, i + 1, SIZE);
     }
-    ASSERT_INT_EQ(world.fake.resets, 0);
     expect_balance(&world);
     world_end(&world);
 }
@@ -427,15 +434,8 @@ VIRTUAL_TEST(h2_duplex_whole_answer_leaves_the_body_of_a_call)
             options = *WEFT_REQUEST(.body_reader = give, .body_userdata = &source);
         weft_response *response;
         ASSERT_OK(weft_client_post(world.client, "/", &options, &response));
-        size_t len;
-        weft_response_content(response, &len);
-        ASSERT_INT_EQ(len, 70000);
-        ASSERT_OK(weft_sleep(WEFT_MS(1)));
-        ASSERT_INT_EQ(world.fake.ends, i + 1);
-        ASSERT_INT_EQ(world.fake.uploaded, (size_t)(i + 1) * SIZE);
-        weft_response_free(response);
+        expect_whole(&world, response, 70000, i + 1, SIZE);
     }
-    ASSERT_INT_EQ(world.fake.resets, 0);
     expect_balance(&world);
     world_end(&world);
 }
